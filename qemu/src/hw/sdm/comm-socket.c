@@ -1,0 +1,417 @@
+/*
+ * sdm-communication-socket: joins the SDM devices of several machines
+ *
+ * The user of the signal channel of a multi-socket-backend. Frames arrive in
+ * the connection's thread, the device lives under the BQL: an inbox for each
+ * connection lies between them.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/lockable.h"
+#include "qemu/main-loop.h"
+#include "qemu/queue.h"
+#include "qemu/thread.h"
+#include "qom/object_interfaces.h"
+#include "hw/sdm/core.h"
+#include "hw/sdm/multi-socket.h"
+#include "trace.h"
+
+/*
+ * Frames that may wait for the main loop. Signals are limited by credits,
+ * credits by the signals sent, and nobody's state changes that fast.
+ */
+#define INBOX_MAX (4 * SDM_PROTO_MAX_CREDITS)
+
+/* So many credits are returned together. */
+#define CREDIT_BATCH (SDM_QUEUE_DEPTH / 4)
+
+OBJECT_DECLARE_SIMPLE_TYPE(SDMCommunicationSocket, SDM_COMMUNICATION_SOCKET)
+
+typedef struct InboxEntry {
+    QSIMPLEQ_ENTRY(InboxEntry) next;
+    struct sdm_proto_header header;
+    struct sdm_proto_signal signal;
+} InboxEntry;
+
+/* One connection, as the signal channel sees it. */
+typedef struct SignalLink {
+    SDMCommunicationSocket *comm;
+    MultiSocketPeer *peer;
+    struct sdm_proto_signals signals; /* from the handshake */
+
+    /* Main loop. */
+    QEMUBH *bh;
+    uint32_t owed;      /* credits that the peer has not got back yet */
+    uint32_t announced; /* state that the peer has been told, 0: none */
+
+    /* Protects the inbox. Nothing is locked after it. */
+    QemuMutex lock;
+    QSIMPLEQ_HEAD(, InboxEntry) inbox;
+    unsigned inbox_count;
+} SignalLink;
+
+struct SDMCommunicationSocket {
+    SDMCommunication parent_obj;
+
+    MultiSocketBackend *socket;
+    SDMCore *core;
+    uint32_t described; /* credits in the latest HELLO or WELCOME */
+};
+
+static SignalLink *find_link(SDMCommunicationSocket *cs, uint32_t id)
+{
+    MultiSocketPeer *peer = multi_socket_find_peer(cs->socket, id);
+
+    return peer ? multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_SIGNAL) :
+                  NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * From the device to the peers
+ */
+
+static void socket_send(SDMCommunication *comm, SDMCore *core,
+                        const struct sdm_proto_signal *signal)
+{
+    SignalLink *link = find_link(SDM_COMMUNICATION_SOCKET(comm), signal->dest);
+    uint8_t buf[sizeof(*signal)];
+    struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+
+    if (link) {
+        sdm_proto_put_signal(buf, signal);
+        multi_socket_peer_send(link->peer, SDM_PROTO_SIGNAL, 0, 0, &iov, 1);
+    }
+}
+
+static void link_return_credits(SignalLink *link, uint32_t n)
+{
+    link->owed += n;
+    if (link->owed >= CREDIT_BATCH) {
+        multi_socket_peer_send(link->peer, SDM_PROTO_CREDIT, 0, link->owed,
+                               NULL, 0);
+        link->owed = 0;
+    }
+}
+
+static void socket_return_credits(SDMCommunication *comm, SDMCore *core,
+                                  uint32_t id, uint32_t n)
+{
+    SignalLink *link = find_link(SDM_COMMUNICATION_SOCKET(comm), id);
+
+    if (link) {
+        link_return_credits(link, n);
+    }
+}
+
+static void link_announce_state(SignalLink *link)
+{
+    uint32_t state = sdm_core_state(link->comm->core);
+
+    if (link->announced != state) {
+        link->announced = state;
+        multi_socket_peer_send(link->peer, SDM_PROTO_STATE, 0, state, NULL, 0);
+    }
+}
+
+static void socket_announce_state(SDMCommunication *comm, SDMCore *core)
+{
+    SDMCommunicationSocket *cs = SDM_COMMUNICATION_SOCKET(comm);
+    uint32_t id;
+
+    for (id = 0; id < SDM_MAX_IDS; id++) {
+        SignalLink *link = find_link(cs, id);
+
+        if (link) {
+            link_announce_state(link);
+        }
+    }
+}
+
+static void socket_announce_action(SDMCommunication *comm, SDMCore *core,
+                                   uint32_t id, uint32_t signal,
+                                   uint32_t result)
+{
+    SignalLink *link = find_link(SDM_COMMUNICATION_SOCKET(comm), id);
+
+    if (link) {
+        multi_socket_peer_send(link->peer, SDM_PROTO_ACTION, signal, result,
+                               NULL, 0);
+    }
+}
+
+static MemoryBackendNetwork *socket_memory(SDMCommunication *comm)
+{
+    SDMCommunicationSocket *cs = SDM_COMMUNICATION_SOCKET(comm);
+
+    return multi_socket_channel_user(cs->socket, SDM_PROTO_CHANNEL_MEMORY);
+}
+
+/* ------------------------------------------------------------------------
+ * From the peers to the device
+ */
+
+/* Returns NULL or how the frame violates the protocol. */
+static const char *link_process(SignalLink *link, const InboxEntry *entry)
+{
+    SDMCore *core = link->comm->core;
+    uint32_t id = multi_socket_peer_id(link->peer);
+    const char *what;
+
+    switch (entry->header.type) {
+    case SDM_PROTO_SIGNAL:
+        if (entry->signal.source != id) {
+            return "signal in the name of somebody else";
+        }
+        what = sdm_core_check_signal(core, &entry->signal);
+        return what ? what : sdm_core_receive(core, &entry->signal);
+    case SDM_PROTO_CREDIT:
+        return sdm_core_add_credits(core, id, entry->header.arg);
+    case SDM_PROTO_STATE:
+        what = sdm_proto_parse_state(entry->header.arg);
+        if (!what) {
+            sdm_core_peer_state(core, id, entry->header.arg);
+        }
+        return what;
+    case SDM_PROTO_ACTION:
+        if (entry->header.arg > SDM_ACTION_FAILED) {
+            return "unknown result of an action";
+        }
+        sdm_core_peer_action(core, id, entry->header.arg);
+        return NULL;
+    default:
+        g_assert_not_reached();
+    }
+}
+
+/* Take the whole inbox at once: a flood does not keep the main loop here. */
+static void link_bh(void *opaque)
+{
+    SignalLink *link = opaque;
+    QSIMPLEQ_HEAD(, InboxEntry) entries = QSIMPLEQ_HEAD_INITIALIZER(entries);
+    InboxEntry *entry;
+    bool ok = true;
+
+    WITH_QEMU_LOCK_GUARD(&link->lock) {
+        QSIMPLEQ_CONCAT(&entries, &link->inbox);
+        link->inbox_count = 0;
+    }
+    while ((entry = QSIMPLEQ_FIRST(&entries))) {
+        const char *what = ok ? link_process(link, entry) : NULL;
+
+        if (what) {
+            multi_socket_peer_fail(link->peer, "protocol violation: %s", what);
+            ok = false;
+        }
+        QSIMPLEQ_REMOVE_HEAD(&entries, next);
+        g_free(entry);
+    }
+}
+
+static const char *cs_receive(void *opaque, MultiSocketPeer *peer,
+                              const struct sdm_proto_header *header,
+                              const uint8_t *payload)
+{
+    SignalLink *link = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_SIGNAL);
+    InboxEntry *entry;
+
+    if (!link) {
+        return "signal frame from a machine without signals";
+    }
+    entry = g_new0(InboxEntry, 1);
+    entry->header = *header;
+    if (header->type == SDM_PROTO_SIGNAL) {
+        sdm_proto_parse_signal(payload, &entry->signal);
+    }
+    WITH_QEMU_LOCK_GUARD(&link->lock) {
+        if (link->inbox_count < INBOX_MAX) {
+            QSIMPLEQ_INSERT_TAIL(&link->inbox, entry, next);
+            link->inbox_count++;
+            entry = NULL;
+        }
+    }
+    if (entry) {
+        g_free(entry);
+        return "flood of signal frames";
+    }
+    qemu_bh_schedule(link->bh);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * Life of a link
+ */
+
+static void cs_describe(void *opaque, MultiSocketPeer *peer, GByteArray *body)
+{
+    SDMCommunicationSocket *cs = opaque;
+    struct sdm_proto_signals signals;
+
+    sdm_core_describe(cs->core, multi_socket_peer_id(peer), &signals);
+    cs->described = signals.credits;
+    sdm_proto_add_signals(body, &signals);
+}
+
+static bool cs_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
+                      size_t length, uint32_t *code, Error **errp)
+{
+    SDMCommunicationSocket *cs = opaque;
+    struct sdm_proto_signals signals;
+    SignalLink *link;
+    const char *what;
+
+    /* A machine may take part with memory alone. */
+    if (!body) {
+        return true;
+    }
+    what = sdm_proto_parse_signals(body, length, &signals);
+    if (what) {
+        *code = SDM_REJECT_MALFORMED;
+        error_setg(errp, "protocol violation: %s", what);
+        return false;
+    }
+    link = g_new0(SignalLink, 1);
+    link->comm = cs;
+    link->peer = multi_socket_peer_ref(peer);
+    link->signals = signals;
+    link->bh = qemu_bh_new(link_bh, link);
+    qemu_mutex_init(&link->lock);
+    QSIMPLEQ_INIT(&link->inbox);
+    multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_SIGNAL, link);
+    return true;
+}
+
+static void cs_connected(void *opaque, MultiSocketPeer *peer)
+{
+    SDMCommunicationSocket *cs = opaque;
+    SignalLink *link = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_SIGNAL);
+
+    if (!multi_socket_is_master(cs->socket)) {
+        sdm_core_set_identity(cs->core, multi_socket_own_id(cs->socket),
+                              multi_socket_num_ids(cs->socket));
+    }
+    if (link) {
+        struct sdm_proto_signals now;
+        uint32_t id = multi_socket_peer_id(peer);
+
+        sdm_core_peer_up(cs->core, id, multi_socket_peer_arch(peer),
+                         &link->signals);
+        /* What has changed here since HELLO was composed. */
+        sdm_core_describe(cs->core, id, &now);
+        link_return_credits(link, now.credits - cs->described);
+        link_announce_state(link);
+    }
+}
+
+static void cs_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
+{
+    SDMCommunicationSocket *cs = opaque;
+    SignalLink *link = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_SIGNAL);
+    InboxEntry *entry;
+
+    if (!link) {
+        return;
+    }
+    /* What arrived before the end was accepted: deliver it. */
+    link_bh(link);
+    if (multi_socket_peer_is_established(peer)) {
+        sdm_core_peer_down(cs->core, multi_socket_peer_id(peer), in_order);
+    }
+    while ((entry = QSIMPLEQ_FIRST(&link->inbox))) {
+        QSIMPLEQ_REMOVE_HEAD(&link->inbox, next);
+        g_free(entry);
+    }
+    multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_SIGNAL, NULL);
+    qemu_bh_delete(link->bh);
+    qemu_mutex_destroy(&link->lock);
+    multi_socket_peer_unref(link->peer);
+    g_free(link);
+}
+
+static const MultiSocketChannelOps cs_channel_ops = {
+    .describe = cs_describe,
+    .accept = cs_accept,
+    .connected = cs_connected,
+    .disconnected = cs_disconnected,
+    .receive = cs_receive,
+};
+
+static bool socket_attach(SDMCommunication *comm, SDMCore *core, Error **errp)
+{
+    SDMCommunicationSocket *cs = SDM_COMMUNICATION_SOCKET(comm);
+
+    if (cs->core) {
+        error_setg(errp, "sdm-communication-socket '%s' has a device already",
+                   object_get_canonical_path_component(OBJECT(comm)));
+        return false;
+    }
+    if (core->config.master != multi_socket_is_master(cs->socket)) {
+        error_setg(errp, core->config.master ?
+                   "'master' needs a multi-socket-backend with 'listen'" :
+                   "the multi-socket-backend has 'listen': "
+                   "'master' must be set here, too");
+        return false;
+    }
+    if (!multi_socket_register_channel(cs->socket, SDM_PROTO_CHANNEL_SIGNAL,
+                                       &cs_channel_ops, cs, errp)) {
+        return false;
+    }
+    if (core->config.master) {
+        multi_socket_set_num_ids(cs->socket, core->config.num_slaves + 1);
+    } else {
+        multi_socket_set_wanted_id(cs->socket, core->config.slave_id);
+    }
+    cs->core = core;
+    return true;
+}
+
+static void cs_complete(UserCreatable *uc, Error **errp)
+{
+    if (!SDM_COMMUNICATION_SOCKET(uc)->socket) {
+        error_setg(errp, "'socket' must name a multi-socket-backend");
+    }
+}
+
+static bool cs_can_be_deleted(UserCreatable *uc)
+{
+    return !SDM_COMMUNICATION_SOCKET(uc)->core;
+}
+
+static void cs_class_init(ObjectClass *oc, void *data)
+{
+    SDMCommunicationClass *cc = SDM_COMMUNICATION_CLASS(oc);
+    UserCreatableClass *ucc = USER_CREATABLE_CLASS(oc);
+
+    cc->attach = socket_attach;
+    cc->send = socket_send;
+    cc->return_credits = socket_return_credits;
+    cc->announce_state = socket_announce_state;
+    cc->announce_action = socket_announce_action;
+    cc->memory = socket_memory;
+    ucc->complete = cs_complete;
+    ucc->can_be_deleted = cs_can_be_deleted;
+
+    object_class_property_add_link(oc, "socket", TYPE_MULTI_SOCKET_BACKEND,
+                                   offsetof(SDMCommunicationSocket, socket),
+                                   object_property_allow_set_link,
+                                   OBJ_PROP_LINK_STRONG);
+    object_class_property_set_description(oc, "socket",
+        "the multi-socket-backend to use");
+}
+
+static const TypeInfo cs_types[] = {
+    {
+        .name = TYPE_SDM_COMMUNICATION_SOCKET,
+        .parent = TYPE_SDM_COMMUNICATION,
+        .instance_size = sizeof(SDMCommunicationSocket),
+        .class_init = cs_class_init,
+        .interfaces = (InterfaceInfo[]) {
+            { TYPE_USER_CREATABLE },
+            { }
+        },
+    },
+};
+
+DEFINE_TYPES(cs_types)

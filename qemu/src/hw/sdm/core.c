@@ -1,0 +1,590 @@
+/*
+ * SDM core: peers, queues of received signals, credits, actions
+ *
+ * Flow control: a sender holds a credit for each free place in the queue
+ * that the receiver keeps for it. Each sender has a queue of its own, and the
+ * guest gets the queues in turn, so a flood from one peer delays nobody else
+ * and nothing is ever dropped for want of room.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "hw/qdev-properties.h"
+#include "hw/sdm/boot.h"
+#include "hw/sdm/core.h"
+#include "trace.h"
+
+static void id_set(uint32_t *map, uint32_t id)
+{
+    map[id / 32] |= SDM_ID_BIT(id);
+}
+
+static bool any_id(const uint32_t *map)
+{
+    int i;
+
+    for (i = 0; i < SDM_ID_WORDS; i++) {
+        if (map[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void peer_changed(SDMCore *core, uint32_t id)
+{
+    trace_sdm_peer(core->id, id, core->peers[id].state);
+    id_set(core->peer_changed, id);
+    sdm_core_update_irq(core);
+}
+
+static bool peer_is_up(const SDMPeer *peer)
+{
+    uint32_t state = peer->state & SDM_PEER_STATE_MASK;
+
+    return state == SDM_PEER_RESET || state == SDM_PEER_RUNNING;
+}
+
+static SDMCommunicationClass *comm_class(SDMCore *core)
+{
+    return SDM_COMMUNICATION_GET_CLASS(core->config.comm);
+}
+
+MemoryBackendNetwork *sdm_core_memory(SDMCore *core)
+{
+    return comm_class(core)->memory(core->config.comm);
+}
+
+/* ------------------------------------------------------------------------
+ * Interrupt
+ */
+
+uint32_t sdm_core_irq_status(SDMCore *core)
+{
+    MemoryBackendNetwork *nm = sdm_core_memory(core);
+    uint32_t source, status = 0;
+
+    if (sdm_core_rx_head(core, &source)) {
+        status |= SDM_IRQ_RX;
+    }
+    if (any_id(core->tx_free)) {
+        status |= SDM_IRQ_TX_FREE;
+    }
+    if (any_id(core->peer_changed)) {
+        status |= SDM_IRQ_PEER;
+    }
+    if (nm && memory_backend_network_errors(nm).status) {
+        status |= SDM_IRQ_ERROR;
+    }
+    return status;
+}
+
+void sdm_core_update_irq(SDMCore *core)
+{
+    qemu_set_irq(core->irq, !!(sdm_core_irq_status(core) & core->irq_enable));
+}
+
+static void window_error_notify(Notifier *notifier, void *data)
+{
+    sdm_core_update_irq(container_of(notifier, SDMCore, error_notifier));
+}
+
+/* ------------------------------------------------------------------------
+ * Queues
+ */
+
+static bool queue_push(SDMQueue *queue, const SDMMessage *message)
+{
+    if (queue->count == SDM_QUEUE_DEPTH) {
+        return false;
+    }
+    if (!queue->messages) {
+        queue->messages = g_new(SDMMessage, SDM_QUEUE_DEPTH);
+    }
+    queue->messages[(queue->head + queue->count) % SDM_QUEUE_DEPTH] = *message;
+    queue->count++;
+    return true;
+}
+
+/* The choice stays until it is popped: the guest reads it in pieces. */
+const SDMMessage *sdm_core_rx_head(SDMCore *core, uint32_t *source)
+{
+    SDMQueue *queue;
+    int i;
+
+    for (i = 1; core->rx_source < 0 && i <= SDM_MAX_IDS; i++) {
+        int id = (core->rx_last + i) % SDM_MAX_IDS;
+
+        if (core->peers[id].rx.count) {
+            core->rx_source = id;
+        }
+    }
+    if (core->rx_source < 0) {
+        return NULL;
+    }
+    *source = core->rx_source;
+    queue = &core->peers[core->rx_source].rx;
+    return &queue->messages[queue->head];
+}
+
+static void return_credits(SDMCore *core, uint32_t id, uint32_t n)
+{
+    if (id == core->id) {
+        sdm_core_add_credits(core, id, n);
+    } else {
+        comm_class(core)->return_credits(core->config.comm, core, id, n);
+    }
+}
+
+void sdm_core_rx_pop(SDMCore *core)
+{
+    uint32_t id;
+    SDMQueue *queue;
+
+    if (!sdm_core_rx_head(core, &id)) {
+        return;
+    }
+    queue = &core->peers[id].rx;
+    queue->head = (queue->head + 1) % SDM_QUEUE_DEPTH;
+    queue->count--;
+    core->rx_last = id;
+    core->rx_source = -1;
+    return_credits(core, id, 1);
+    sdm_core_update_irq(core);
+}
+
+static void rx_discard_all(SDMCore *core)
+{
+    uint32_t id;
+
+    core->rx_source = -1;
+    for (id = 0; id < SDM_MAX_IDS; id++) {
+        uint32_t n = core->peers[id].rx.count;
+
+        if (n) {
+            core->peers[id].rx.count = 0;
+            return_credits(core, id, n);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------
+ * Sending and receiving
+ */
+
+uint32_t sdm_core_send(SDMCore *core, uint32_t dest, uint32_t signal,
+                       const uint64_t data[2])
+{
+    struct sdm_proto_signal message = {
+        .source = core->id,
+        .dest = dest,
+        .signal = signal,
+        .data = { data[0], data[1] },
+    };
+    SDMPeer *peer;
+
+    if (dest >= core->num_ids) {
+        return SDM_TX_NO_PEER;
+    }
+    peer = &core->peers[dest];
+    if (!peer_is_up(peer)) {
+        return SDM_TX_NO_LINK;
+    }
+    if (signal >= peer->num_signals) {
+        return SDM_TX_NO_SIGNAL;
+    }
+    if (!peer->credits) {
+        peer->refused = true;
+        return SDM_TX_BUSY;
+    }
+    peer->credits--;
+    trace_sdm_send(core->id, dest, signal, data[0], data[1]);
+    if (dest == core->id) {
+        sdm_core_receive(core, &message);
+    } else {
+        comm_class(core)->send(core->config.comm, core, &message);
+    }
+    return SDM_TX_OK;
+}
+
+static SDMSignal *bound_signal(SDMCore *core, uint32_t number)
+{
+    if (number == core->reset_signal && core->implied_reset) {
+        return core->implied_reset;
+    }
+    return number < core->config.len_signals ? core->config.signals[number] :
+                                               NULL;
+}
+
+static void report_action(SDMCore *core, uint32_t source, uint32_t signal,
+                          uint32_t result)
+{
+    trace_sdm_action(core->id, source, signal, result);
+    if (source == core->id) {
+        sdm_core_peer_action(core, source, result);
+    } else {
+        comm_class(core)->announce_action(core->config.comm, core, source,
+                                          signal, result);
+    }
+}
+
+/* True if the signal is to be delivered to the guest. */
+static bool perform_action(SDMCore *core, uint32_t source,
+                           const SDMMessage *message)
+{
+    SDMSignal *signal = bound_signal(core, message->signal);
+    uint32_t result;
+
+    if (!signal || sdm_signal_kind(signal) == SDM_SIGNAL_PLAIN) {
+        return true;
+    }
+    result = sdm_signal_trigger(signal, message->data);
+    report_action(core, source, message->signal, result);
+    return result == SDM_ACTION_OK;
+}
+
+const char *sdm_core_check_signal(const SDMCore *core,
+                                  const struct sdm_proto_signal *signal)
+{
+    if (signal->reserved) {
+        return "reserved field of a signal is not zero";
+    }
+    if (signal->dest != core->id) {
+        return "signal for somebody else";
+    }
+    if (signal->signal >= SDM_NUM_SIGNALS) {
+        return "signal number out of range";
+    }
+    return NULL;
+}
+
+const char *sdm_core_receive(SDMCore *core,
+                             const struct sdm_proto_signal *signal)
+{
+    SDMPeer *peer = &core->peers[signal->source];
+    SDMMessage message = {
+        .signal = signal->signal,
+        .data = { signal->data[0], signal->data[1] },
+    };
+
+    if (peer->rx.count == SDM_QUEUE_DEPTH) {
+        return "more signals than credits";
+    }
+    trace_sdm_receive(core->id, signal->source, signal->signal,
+                      signal->data[0], signal->data[1]);
+    if (perform_action(core, signal->source, &message)) {
+        queue_push(&peer->rx, &message);
+    } else {
+        return_credits(core, signal->source, 1);
+    }
+    sdm_core_update_irq(core);
+    return NULL;
+}
+
+const char *sdm_core_add_credits(SDMCore *core, uint32_t id, uint32_t n)
+{
+    SDMPeer *peer = &core->peers[id];
+
+    if (!n || n > SDM_PROTO_MAX_CREDITS - peer->credits) {
+        return "impossible number of credits";
+    }
+    peer->credits += n;
+    if (peer->refused) {
+        peer->refused = false;
+        id_set(core->tx_free, id);
+        sdm_core_update_irq(core);
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * Peers
+ */
+
+uint32_t sdm_core_state(const SDMCore *core)
+{
+    uint32_t state = core->config.master ? SDM_PEER_RUNNING : sdm_boot_state();
+
+    return state |
+           (core->control & SDM_CTRL_ENABLE ? SDM_PEER_STATE_DRIVER : 0);
+}
+
+static void own_state_changed(SDMCore *core)
+{
+    SDMPeer *self = &core->peers[core->id];
+
+    if (core->id < core->num_ids && self->state != sdm_core_state(core)) {
+        self->state = sdm_core_state(core);
+        peer_changed(core, core->id);
+    }
+    comm_class(core)->announce_state(core->config.comm, core);
+}
+
+static void boot_state_notify(Notifier *notifier, void *data)
+{
+    own_state_changed(container_of(notifier, SDMCore, boot_notifier));
+}
+
+void sdm_core_describe(const SDMCore *core, uint32_t id,
+                       struct sdm_proto_signals *signals)
+{
+    *signals = (struct sdm_proto_signals) {
+        .num_signals = SDM_NUM_SIGNALS,
+        .credits = SDM_QUEUE_DEPTH - core->peers[id].rx.count,
+        .boot_signal = core->boot_signal,
+        .reset_signal = core->reset_signal,
+        .state = sdm_core_state(core),
+    };
+}
+
+void sdm_core_set_identity(SDMCore *core, uint32_t id, uint32_t num_ids)
+{
+    struct sdm_proto_signals own;
+
+    if (core->id == id && core->num_ids == num_ids) {
+        return;
+    }
+    if (core->id < SDM_MAX_IDS && core->id != id) {
+        core->peers[core->id].state = SDM_PEER_ABSENT;
+        peer_changed(core, core->id);
+    }
+    core->id = id;
+    core->num_ids = num_ids;
+    sdm_core_describe(core, id, &own);
+    sdm_core_peer_up(core, id, sdm_boot_elf_machine(), &own);
+}
+
+void sdm_core_peer_up(SDMCore *core, uint32_t id, uint32_t arch,
+                      const struct sdm_proto_signals *signals)
+{
+    SDMPeer *peer = &core->peers[id];
+
+    peer->state = signals->state;
+    peer->num_signals = signals->num_signals;
+    peer->boot_signal = signals->boot_signal;
+    peer->reset_signal = signals->reset_signal;
+    peer->credits = signals->credits;
+    peer->arch = arch;
+    peer->generation++;
+    peer->action = 0;
+    peer_changed(core, id);
+    if (peer->refused && peer->credits) {
+        peer->refused = false;
+        id_set(core->tx_free, id);
+        sdm_core_update_irq(core);
+    }
+}
+
+void sdm_core_peer_down(SDMCore *core, uint32_t id, bool in_order)
+{
+    SDMPeer *peer = &core->peers[id];
+
+    peer->state = in_order ? SDM_PEER_ABSENT : SDM_PEER_LOST;
+    peer->credits = 0;
+    /* Who waits for room must not wait for ever. */
+    if (peer->refused) {
+        peer->refused = false;
+        id_set(core->tx_free, id);
+    }
+    peer_changed(core, id);
+}
+
+void sdm_core_peer_state(SDMCore *core, uint32_t id, uint32_t state)
+{
+    if (core->peers[id].state != state) {
+        core->peers[id].state = state;
+        peer_changed(core, id);
+    }
+}
+
+void sdm_core_peer_action(SDMCore *core, uint32_t id, uint32_t result)
+{
+    SDMPeer *peer = &core->peers[id];
+    uint32_t count = (SDM_ACTION_COUNT(peer->action) + 1) & 0xffff;
+
+    peer->action = (count << 16) | (result & 0xff);
+    peer_changed(core, id);
+}
+
+/* ------------------------------------------------------------------------
+ * Control and life
+ */
+
+void sdm_core_set_control(SDMCore *core, uint32_t control)
+{
+    uint32_t old = core->control;
+
+    core->control = control & SDM_CTRL_ENABLE;
+    if (control & SDM_CTRL_RESET) {
+        rx_discard_all(core);
+        core->control = 0;
+        core->irq_enable = 0;
+        core->tx_status = SDM_TX_OK;
+        memset(core->tx_data, 0, sizeof(core->tx_data));
+        memset(core->peer_changed, 0, sizeof(core->peer_changed));
+        memset(core->tx_free, 0, sizeof(core->tx_free));
+        if (sdm_core_memory(core)) {
+            memory_backend_network_clear_errors(sdm_core_memory(core), false);
+        }
+    }
+    if (core->control != old) {
+        own_state_changed(core);
+    }
+    sdm_core_update_irq(core);
+}
+
+void sdm_core_reset(SDMCore *core)
+{
+    sdm_core_set_control(core, SDM_CTRL_RESET);
+    if (sdm_core_memory(core)) {
+        memory_backend_network_clear_errors(sdm_core_memory(core), true);
+    }
+}
+
+static bool check_signals(SDMCore *core, Error **errp)
+{
+    SDMConfig *config = &core->config;
+    uint32_t i;
+
+    if (config->len_signals > SDM_MAX_BOUND_SIGNALS) {
+        error_setg(errp, "'len-signals' must be at most %d",
+                   SDM_MAX_BOUND_SIGNALS);
+        return false;
+    }
+    for (i = 0; i < SDM_MAX_BOUND_SIGNALS; i++) {
+        SDMSignal *signal = config->signals[i];
+        SDMSignalKind kind;
+
+        if (!signal != (i >= config->len_signals)) {
+            error_setg(errp, signal ?
+                       "'signals[%u]' is set, but len-signals is %u" :
+                       "'signals[%u]' is missing: len-signals is %u",
+                       i, config->len_signals);
+            return false;
+        }
+        kind = signal ? sdm_signal_kind(signal) : SDM_SIGNAL_PLAIN;
+        if (kind == SDM_SIGNAL_PLAIN) {
+            continue;
+        }
+        if (config->master) {
+            error_setg(errp, "'signals[%u]' boots or resets the machine: "
+                       "that is for slaves", i);
+            return false;
+        }
+        if (kind == SDM_SIGNAL_BOOT) {
+            if (core->boot_signal != SDM_SIGNAL_NONE) {
+                error_setg(errp, "'signals[%u]' is a second boot signal", i);
+                return false;
+            }
+            core->boot_signal = i;
+        } else {
+            if (core->reset_signal != SDM_SIGNAL_NONE) {
+                error_setg(errp, "'signals[%u]' is a second reset signal", i);
+                return false;
+            }
+            core->reset_signal = i;
+        }
+    }
+    return true;
+}
+
+static bool check_config(SDMCore *core, Error **errp)
+{
+    SDMConfig *config = &core->config;
+
+    if (!config->comm) {
+        error_setg(errp, "'comm' must name a sdm-communication-socket or "
+                   "sdm-communication-local");
+        return false;
+    }
+    if (config->master) {
+        if (config->num_slaves < 1 || config->num_slaves >= SDM_MAX_IDS) {
+            error_setg(errp, "a master needs 'num-slaves' from 1 to %d",
+                       SDM_MAX_IDS - 1);
+            return false;
+        }
+        if (config->slave_id) {
+            error_setg(errp, "'slave-id' is for slaves: the master is 0");
+            return false;
+        }
+    } else {
+        if (config->num_slaves) {
+            error_setg(errp, "'num-slaves' is for the master");
+            return false;
+        }
+        if (config->slave_id >= SDM_MAX_IDS) {
+            error_setg(errp, "'slave-id' must be from 1 to %d",
+                       SDM_MAX_IDS - 1);
+            return false;
+        }
+    }
+    return check_signals(core, errp);
+}
+
+bool sdm_core_realize(SDMCore *core, Object *owner, Error **errp)
+{
+    int i;
+
+    core->owner = owner;
+    core->rx_source = -1;
+    core->boot_signal = SDM_SIGNAL_NONE;
+    core->reset_signal = SDM_SIGNAL_NONE;
+    for (i = 0; i < SDM_MAX_IDS; i++) {
+        core->peers[i].boot_signal = SDM_SIGNAL_NONE;
+        core->peers[i].reset_signal = SDM_SIGNAL_NONE;
+    }
+    if (!check_config(core, errp)) {
+        return false;
+    }
+    /* What can be booted can be reset: by the signal behind the bound ones. */
+    if (core->boot_signal != SDM_SIGNAL_NONE &&
+        core->reset_signal == SDM_SIGNAL_NONE) {
+        core->implied_reset = SDM_SIGNAL(object_new(TYPE_SDM_SIGNAL_RESET));
+        core->reset_signal = core->config.len_signals;
+    }
+
+    /* A slave learns the rest from the master. */
+    core->id = SDM_ID_NONE;
+    core->num_ids = 1;
+    sdm_core_init_registers(core, owner);
+    if (!comm_class(core)->attach(core->config.comm, core, errp)) {
+        return false;
+    }
+    if (core->config.master) {
+        sdm_core_set_identity(core, SDM_ID_MASTER,
+                              core->config.num_slaves + 1);
+    } else {
+        core->boot_notifier.notify = boot_state_notify;
+        sdm_boot_add_state_notifier(&core->boot_notifier);
+    }
+    if (sdm_core_memory(core)) {
+        core->error_notifier.notify = window_error_notify;
+        memory_backend_network_add_error_notifier(sdm_core_memory(core),
+                                                  &core->error_notifier);
+    }
+    return true;
+}
+
+void sdm_core_class_properties(ObjectClass *oc, ptrdiff_t core_offset)
+{
+    int i;
+
+    /*
+     * Plain class properties with literal names: properties arrive in no
+     * particular order, so setting len-signals cannot create them.
+     */
+    for (i = 0; i < SDM_MAX_BOUND_SIGNALS; i++) {
+        g_autofree char *name = g_strdup_printf("signals[%d]", i);
+
+        object_class_property_add_link(oc, name, TYPE_SDM_SIGNAL,
+                                       core_offset +
+                                       offsetof(SDMCore, config.signals) +
+                                       i * sizeof(SDMSignal *),
+                                       qdev_prop_allow_set_link_before_realize,
+                                       OBJ_PROP_LINK_STRONG);
+        object_class_property_set_description(oc, name,
+            "object for the signal of this number");
+    }
+}

@@ -1,0 +1,552 @@
+/*
+ * memory-backend-network: RAM that is shared over a multi-socket-backend
+ *
+ * The backend's own region is the local RAM. On the master it is `size` minus
+ * `shared-size` long; the window is a sibling behind it in the container in
+ * which the machine has put the local RAM:
+ *
+ *   container   |<------------------ size ------------------->|
+ *               | local RAM (backend->mr) |      window       |
+ *                                         | slave 1 | 2 |     |
+ *
+ * So nothing that takes the backend for plain RAM (migration, dump, vhost)
+ * ever meets the window, and no board has to know about it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "qapi/qapi-types-qom.h"
+#include "qapi/qapi-types-sdm.h"
+#include "qemu/cutils.h"
+#include "qemu/log.h"
+#include "qemu/lockable.h"
+#include "qemu/main-loop.h"
+#include "qom/object_interfaces.h"
+#include "sdm/sdm-regs.h"
+#include "hw/sdm/address.h"
+#include "hw/sdm/hostmem-network.h"
+#include "hw/sdm/multi-socket.h"
+#include "memory-server.h"
+#include "remote-ram.h"
+#include "window-map.h"
+#include "trace.h"
+
+#define DEFAULT_TIMEOUT_MS 5000
+
+struct MemoryBackendNetwork {
+    HostMemoryBackend parent_obj;
+
+    /* Properties. */
+    uint64_t shared_size;
+    bool master;
+    MultiSocketBackend *socket;
+    uint32_t timeout_ms;
+    SdmOnError on_error;
+
+    /* Slave: the own RAM, at address 0, for the connections' threads. */
+    AddressSpace as;
+
+    /* Master: the window. Main loop. */
+    MemoryRegion window;
+    MemoryRegion background;
+    SDMWindowMap map;
+    struct {
+        uint64_t base; /* in the slave's own map */
+        uint64_t size; /* 0: not connected */
+    } slaves[SDM_MAX_IDS];
+
+    NotifierList error_notifiers;
+
+    /* Protects the errors, which any thread may make. */
+    QemuMutex error_lock;
+    SDMWindowErrors errors;
+    bool error_bh_pending;
+};
+
+static HostMemoryBackend *hostmem(MemoryBackendNetwork *nm)
+{
+    return MEMORY_BACKEND(nm);
+}
+
+static const char *nm_name(MemoryBackendNetwork *nm)
+{
+    return object_get_canonical_path_component(OBJECT(nm));
+}
+
+/* ------------------------------------------------------------------------
+ * Errors of window accesses
+ */
+
+static void window_error_bh(void *opaque)
+{
+    MemoryBackendNetwork *nm = opaque;
+
+    WITH_QEMU_LOCK_GUARD(&nm->error_lock) {
+        nm->error_bh_pending = false;
+    }
+    notifier_list_notify(&nm->error_notifiers, nm);
+    object_unref(OBJECT(nm));
+}
+
+/* Any thread that accesses memory. */
+static MemTxResult window_error(void *opaque, uint32_t id, uint64_t offset,
+                                bool is_write, uint32_t cause)
+{
+    MemoryBackendNetwork *nm = opaque;
+
+    trace_sdm_window_error(id, offset, is_write, cause);
+
+    qemu_mutex_lock(&nm->error_lock);
+    nm->errors.count++;
+    if (!nm->errors.status) {
+        nm->errors.status = SDM_ERR_VALID | (is_write ? SDM_ERR_WRITE : 0) |
+                            (id << 16) | cause;
+        nm->errors.offset = offset;
+    }
+    if (!nm->error_bh_pending) {
+        nm->error_bh_pending = true;
+        object_ref(OBJECT(nm));
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), window_error_bh, nm);
+    }
+    qemu_mutex_unlock(&nm->error_lock);
+
+    return nm->on_error == SDM_ON_ERROR_ABORT ? MEMTX_DECODE_ERROR : MEMTX_OK;
+}
+
+SDMWindowErrors memory_backend_network_errors(MemoryBackendNetwork *nm)
+{
+    QEMU_LOCK_GUARD(&nm->error_lock);
+
+    return nm->errors;
+}
+
+void memory_backend_network_clear_errors(MemoryBackendNetwork *nm, bool count)
+{
+    QEMU_LOCK_GUARD(&nm->error_lock);
+
+    nm->errors.status = 0;
+    nm->errors.offset = 0;
+    if (count) {
+        nm->errors.count = 0;
+    }
+}
+
+void memory_backend_network_add_error_notifier(MemoryBackendNetwork *nm,
+                                               Notifier *notifier)
+{
+    notifier_list_add(&nm->error_notifiers, notifier);
+}
+
+/* Where no slave is: all ones, and writes go nowhere. */
+static MemTxResult background_read(void *opaque, hwaddr addr, uint64_t *value,
+                                   unsigned size, MemTxAttrs attrs)
+{
+    *value = ~0ull;
+    return window_error(opaque, SDM_ERR_PEER_NONE, addr, false,
+                        SDM_ERR_ABSENT);
+}
+
+static MemTxResult background_write(void *opaque, hwaddr addr, uint64_t value,
+                                    unsigned size, MemTxAttrs attrs)
+{
+    return window_error(opaque, SDM_ERR_PEER_NONE, addr, true, SDM_ERR_ABSENT);
+}
+
+static const MemoryRegionOps background_ops = {
+    .read_with_attrs = background_read,
+    .write_with_attrs = background_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
+    .impl = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
+};
+
+/* ------------------------------------------------------------------------
+ * The memory channel
+ */
+
+static bool nm_start(void *opaque, Error **errp)
+{
+    MemoryBackendNetwork *nm = opaque;
+    MemoryRegion *mr = &hostmem(nm)->mr;
+
+    if (!mr->container) {
+        error_setg(errp, "memory-backend-network '%s' is not mapped: "
+                   "the machine does not use it as memory", nm_name(nm));
+        error_append_hint(errp, "Add -numa node,memdev=%s with -m of the "
+                          "same size.\n", nm_name(nm));
+        return false;
+    }
+    if (!nm->master) {
+        address_space_init(&nm->as, mr, nm_name(nm));
+        return true;
+    }
+    memory_region_init(&nm->window, OBJECT(nm), "sdm-window",
+                       nm->shared_size);
+    memory_region_init_io(&nm->background, OBJECT(nm), &background_ops, nm,
+                          "sdm-window-background", nm->shared_size);
+    memory_region_add_subregion_overlap(&nm->window, 0, &nm->background, -1);
+    memory_region_add_subregion(mr->container,
+                                mr->addr + memory_region_size(mr),
+                                &nm->window);
+    return true;
+}
+
+static void nm_describe(void *opaque, MultiSocketPeer *peer, GByteArray *body)
+{
+    MemoryBackendNetwork *nm = opaque;
+
+    if (nm->master) {
+        uint32_t id = multi_socket_peer_id(peer);
+        struct sdm_proto_welcome_memory mem = {
+            .offset = nm->map.slots[id].offset,
+        };
+
+        if (nm->map.slots[id].used) {
+            sdm_proto_add_welcome_memory(body, &mem);
+        }
+    } else {
+        struct sdm_proto_hello_memory mem = {
+            .size = memory_region_size(&hostmem(nm)->mr),
+        };
+        hwaddr base;
+
+        /* nm_start() has found it mapped. */
+        if (sdm_ram_address(hostmem(nm), &base)) {
+            mem.base = base;
+        }
+        sdm_proto_add_hello_memory(body, &mem);
+    }
+}
+
+static bool nm_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
+                      size_t length, uint32_t *code, Error **errp)
+{
+    MemoryBackendNetwork *nm = opaque;
+    uint32_t id = multi_socket_peer_id(peer);
+    struct sdm_proto_hello_memory mem;
+    uint64_t offset;
+    const char *what;
+
+    /* A machine may take part with signals alone. */
+    if (!nm->master || !body) {
+        return true;
+    }
+    what = sdm_proto_parse_hello_memory(body, length, &mem);
+    if (what) {
+        *code = SDM_REJECT_MALFORMED;
+        error_setg(errp, "protocol violation: %s", what);
+        return false;
+    }
+    if (!sdm_window_map_take(&nm->map, id, mem.size, &offset)) {
+        g_autofree char *ram = size_to_str(mem.size);
+        g_autofree char *room = size_to_str(sdm_window_map_largest(&nm->map));
+        g_autofree char *all = size_to_str(nm->shared_size);
+
+        *code = SDM_REJECT_MEMORY;
+        error_setg(errp, "its RAM of %s does not fit: %s are free in one "
+                   "piece in the window of %s (shared-size)", ram, room, all);
+        return false;
+    }
+    nm->slaves[id].base = mem.base;
+    nm->slaves[id].size = mem.size;
+    return true;
+}
+
+static void nm_connected(void *opaque, MultiSocketPeer *peer)
+{
+    MemoryBackendNetwork *nm = opaque;
+    uint32_t id = multi_socket_peer_id(peer);
+
+    if (nm->master && nm->slaves[id].size) {
+        SDMRemoteRAM *ram =
+            sdm_remote_ram_new(OBJECT(nm), &nm->window,
+                               nm->map.slots[id].offset, nm->slaves[id].size,
+                               peer, nm->timeout_ms, window_error, nm);
+
+        multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_MEMORY, ram);
+    }
+}
+
+static void nm_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
+{
+    MemoryBackendNetwork *nm = opaque;
+    uint32_t id = multi_socket_peer_id(peer);
+    SDMRemoteRAM *ram = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
+
+    if (nm->master) {
+        if (ram) {
+            sdm_remote_ram_remove(ram);
+        }
+        sdm_window_map_release(&nm->map, id);
+        nm->slaves[id].size = 0;
+    }
+}
+
+static const char *nm_receive(void *opaque, MultiSocketPeer *peer,
+                              const struct sdm_proto_header *header,
+                              const uint8_t *payload)
+{
+    MemoryBackendNetwork *nm = opaque;
+
+    if (nm->master) {
+        SDMRemoteRAM *ram =
+            multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
+
+        return ram ? sdm_remote_ram_receive(ram, header, payload) :
+                     "memory frame from a slave without RAM";
+    }
+    return sdm_memory_server_receive(&nm->as,
+                                     memory_region_size(&hostmem(nm)->mr),
+                                     peer, header, payload);
+}
+
+static const MultiSocketChannelOps nm_channel_ops = {
+    .start = nm_start,
+    .describe = nm_describe,
+    .accept = nm_accept,
+    .connected = nm_connected,
+    .disconnected = nm_disconnected,
+    .receive = nm_receive,
+};
+
+bool memory_backend_network_is_master(const MemoryBackendNetwork *nm)
+{
+    return nm->master;
+}
+
+bool memory_backend_network_window(MemoryBackendNetwork *nm, uint64_t *base,
+                                   uint64_t *size)
+{
+    hwaddr ram;
+
+    if (!nm->master || !sdm_ram_address(hostmem(nm), &ram)) {
+        return false;
+    }
+    *base = ram + memory_region_size(&hostmem(nm)->mr);
+    *size = nm->shared_size;
+    return true;
+}
+
+bool memory_backend_network_slave(MemoryBackendNetwork *nm, uint32_t id,
+                                  uint64_t *offset, uint64_t *size,
+                                  uint64_t *base)
+{
+    if (!nm->master || id >= SDM_MAX_IDS || !nm->slaves[id].size) {
+        return false;
+    }
+    *offset = nm->map.slots[id].offset;
+    *size = nm->slaves[id].size;
+    *base = nm->slaves[id].base;
+    return true;
+}
+
+/* ------------------------------------------------------------------------
+ * Object
+ */
+
+static bool nm_check(MemoryBackendNetwork *nm, Error **errp)
+{
+    uint64_t size = hostmem(nm)->size;
+    size_t page = qemu_real_host_page_size();
+
+    if (!nm->socket) {
+        error_setg(errp, "'socket' must name a multi-socket-backend");
+        return false;
+    }
+    if (!size || size % page) {
+        error_setg(errp, "'size' must be a multiple of %zu bytes, not zero",
+                   page);
+        return false;
+    }
+    if (nm->master != multi_socket_is_master(nm->socket)) {
+        error_setg(errp, nm->master ?
+                   "'master' needs a multi-socket-backend with 'listen'" :
+                   "the multi-socket-backend has 'listen': "
+                   "'master' must be set here, too");
+        return false;
+    }
+    if (!nm->master && nm->shared_size) {
+        error_setg(errp, "'shared-size' is for the master: "
+                   "all RAM of a slave is shared");
+        return false;
+    }
+    if (nm->master && (!nm->shared_size || nm->shared_size >= size ||
+                       nm->shared_size % page)) {
+        error_setg(errp, "'shared-size' must be a multiple of %zu bytes, "
+                   "not zero, and less than 'size'", page);
+        return false;
+    }
+    if (!nm->timeout_ms) {
+        error_setg(errp, "'timeout-ms' must not be zero");
+        return false;
+    }
+    return true;
+}
+
+static bool nm_alloc(HostMemoryBackend *backend, Error **errp)
+{
+    MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(backend);
+    g_autofree char *name = NULL;
+    uint32_t flags;
+
+    if (!nm_check(nm, errp)) {
+        return false;
+    }
+    nm->map.size = nm->shared_size;
+
+    name = host_memory_backend_get_name(backend);
+    flags = backend->share ? RAM_SHARED : 0;
+    flags |= backend->reserve ? 0 : RAM_NORESERVE;
+    flags |= backend->guest_memfd ? RAM_GUEST_MEMFD : 0;
+    if (!memory_region_init_ram_flags_nomigrate(&backend->mr, OBJECT(backend),
+                                                name,
+                                                backend->size - nm->shared_size,
+                                                flags, errp)) {
+        return false;
+    }
+    return multi_socket_register_channel(nm->socket, SDM_PROTO_CHANNEL_MEMORY,
+                                         &nm_channel_ops, nm, errp);
+}
+
+/* The socket's threads and the machine refer to a completed backend. */
+static bool nm_can_be_deleted(UserCreatable *uc)
+{
+    return !memory_region_size(&MEMORY_BACKEND(uc)->mr);
+}
+
+static void nm_get_shared_size(Object *obj, Visitor *v, const char *name,
+                               void *opaque, Error **errp)
+{
+    visit_type_size(v, name, &MEMORY_BACKEND_NETWORK(obj)->shared_size, errp);
+}
+
+static bool nm_settable(MemoryBackendNetwork *nm, const char *name,
+                        Error **errp)
+{
+    if (host_memory_backend_mr_inited(hostmem(nm))) {
+        error_setg(errp, "'%s' cannot change any more", name);
+        return false;
+    }
+    return true;
+}
+
+static void nm_set_shared_size(Object *obj, Visitor *v, const char *name,
+                               void *opaque, Error **errp)
+{
+    MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(obj);
+    uint64_t value;
+
+    if (nm_settable(nm, name, errp) && visit_type_size(v, name, &value, errp)) {
+        nm->shared_size = value;
+    }
+}
+
+static bool nm_get_master(Object *obj, Error **errp)
+{
+    return MEMORY_BACKEND_NETWORK(obj)->master;
+}
+
+static void nm_set_master(Object *obj, bool value, Error **errp)
+{
+    MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(obj);
+
+    if (nm_settable(nm, "master", errp)) {
+        nm->master = value;
+    }
+}
+
+static int nm_get_on_error(Object *obj, Error **errp)
+{
+    return MEMORY_BACKEND_NETWORK(obj)->on_error;
+}
+
+static void nm_set_on_error(Object *obj, int value, Error **errp)
+{
+    MEMORY_BACKEND_NETWORK(obj)->on_error = value;
+}
+
+static void nm_get_timeout(Object *obj, Visitor *v, const char *name,
+                           void *opaque, Error **errp)
+{
+    visit_type_uint32(v, name, &MEMORY_BACKEND_NETWORK(obj)->timeout_ms, errp);
+}
+
+static void nm_set_timeout(Object *obj, Visitor *v, const char *name,
+                           void *opaque, Error **errp)
+{
+    MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(obj);
+    uint32_t value;
+
+    if (nm_settable(nm, name, errp) &&
+        visit_type_uint32(v, name, &value, errp)) {
+        nm->timeout_ms = value;
+    }
+}
+
+static void nm_check_socket(const Object *obj, const char *name, Object *val,
+                            Error **errp)
+{
+    nm_settable(MEMORY_BACKEND_NETWORK((Object *)obj), name, errp);
+}
+
+static void nm_init(Object *obj)
+{
+    MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(obj);
+
+    nm->timeout_ms = DEFAULT_TIMEOUT_MS;
+    nm->on_error = SDM_ON_ERROR_ONES;
+    notifier_list_init(&nm->error_notifiers);
+    qemu_mutex_init(&nm->error_lock);
+}
+
+static void nm_finalize(Object *obj)
+{
+    qemu_mutex_destroy(&MEMORY_BACKEND_NETWORK(obj)->error_lock);
+}
+
+static void nm_class_init(ObjectClass *oc, void *data)
+{
+    HostMemoryBackendClass *bc = MEMORY_BACKEND_CLASS(oc);
+    UserCreatableClass *ucc = USER_CREATABLE_CLASS(oc);
+
+    bc->alloc = nm_alloc;
+    ucc->can_be_deleted = nm_can_be_deleted;
+
+    object_class_property_add(oc, "shared-size", "size", nm_get_shared_size,
+                              nm_set_shared_size, NULL, NULL);
+    object_class_property_set_description(oc, "shared-size",
+        "master: size of the window at the end, for the RAM of the slaves");
+    object_class_property_add_bool(oc, "master", nm_get_master, nm_set_master);
+    object_class_property_set_description(oc, "master",
+        "this is the master's memory, with a window");
+    object_class_property_add_link(oc, "socket", TYPE_MULTI_SOCKET_BACKEND,
+                                   offsetof(MemoryBackendNetwork, socket),
+                                   nm_check_socket, OBJ_PROP_LINK_STRONG);
+    object_class_property_set_description(oc, "socket",
+        "the multi-socket-backend to use");
+    object_class_property_add_enum(oc, "on-error", "SdmOnError",
+                                   &SdmOnError_lookup, nm_get_on_error,
+                                   nm_set_on_error);
+    object_class_property_set_description(oc, "on-error",
+        "master: failed accesses read as all ones, or abort in the guest");
+    object_class_property_add(oc, "timeout-ms", "uint32", nm_get_timeout,
+                              nm_set_timeout, NULL, NULL);
+    object_class_property_set_description(oc, "timeout-ms",
+        "master: a slave that does not answer for so long is dropped");
+}
+
+static const TypeInfo nm_types[] = {
+    {
+        .name = TYPE_MEMORY_BACKEND_NETWORK,
+        .parent = TYPE_MEMORY_BACKEND,
+        .instance_size = sizeof(MemoryBackendNetwork),
+        .instance_init = nm_init,
+        .instance_finalize = nm_finalize,
+        .class_init = nm_class_init,
+    },
+};
+
+DEFINE_TYPES(nm_types)

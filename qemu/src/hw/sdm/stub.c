@@ -1,0 +1,37 @@
+/*
+ * SDM: builds without it
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "hw/sdm/machine.h"
+
+char *sdm_machine_expand_options(const char *options)
+{
+    return g_strdup(options);
+}
+
+void sdm_machine_class_add_slave(ObjectClass *oc)
+{
+}
+
+bool sdm_machine_is_slave(const MachineState *machine)
+{
+    return false;
+}
+
+bool sdm_boot_parse_incoming(const char *uri)
+{
+    return false;
+}
+
+void sdm_fdt_add_device(void *fdt, const char *parent, PlatformBusDevice *pbus,
+                        SysBusDevice *sbdev, int irq_start)
+{
+    g_assert_not_reached();
+}
+
+void sdm_fdt_reserve_windows(void *fdt)
+{
+}

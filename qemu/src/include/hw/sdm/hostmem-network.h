@@ -1,0 +1,51 @@
+/*
+ * memory-backend-network: RAM that is shared over a multi-socket-backend
+ *
+ * On a slave it is plain RAM, which the master may read and write. On the
+ * master it is plain RAM followed by a window, in which the RAM of the slaves
+ * appears.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef HW_SDM_HOSTMEM_NETWORK_H
+#define HW_SDM_HOSTMEM_NETWORK_H
+
+#include "qemu/notify.h"
+#include "qom/object.h"
+#include "system/hostmem.h"
+
+#define TYPE_MEMORY_BACKEND_NETWORK "memory-backend-network"
+OBJECT_DECLARE_SIMPLE_TYPE(MemoryBackendNetwork, MEMORY_BACKEND_NETWORK)
+
+/* First failed access to the window, and their number. */
+typedef struct SDMWindowErrors {
+    uint32_t status; /* as in SDM_REG_ERR_STATUS; 0: none */
+    uint32_t count;
+    uint64_t offset;
+} SDMWindowErrors;
+
+bool memory_backend_network_is_master(const MemoryBackendNetwork *nm);
+
+/*
+ * Guest-physical address and size of the master's window. False if there is
+ * none (slave, or not mapped into the machine).
+ */
+bool memory_backend_network_window(MemoryBackendNetwork *nm, uint64_t *base,
+                                   uint64_t *size);
+
+/*
+ * Where the RAM of the connected slave @id lies: offset in the window, size,
+ * and address in the slave's own map. False if it has none to see.
+ */
+bool memory_backend_network_slave(MemoryBackendNetwork *nm, uint32_t id,
+                                  uint64_t *offset, uint64_t *size,
+                                  uint64_t *base);
+
+/* Main loop. The notifier runs there too, after a failed access. */
+SDMWindowErrors memory_backend_network_errors(MemoryBackendNetwork *nm);
+/* Forget the first failed access; @count: restart counting, too. */
+void memory_backend_network_clear_errors(MemoryBackendNetwork *nm, bool count);
+void memory_backend_network_add_error_notifier(MemoryBackendNetwork *nm,
+                                               Notifier *notifier);
+
+#endif

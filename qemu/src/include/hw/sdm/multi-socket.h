@@ -1,0 +1,135 @@
+/*
+ * multi-socket-backend: the connections between a master and its slaves
+ *
+ * The object listens (master) or connects (slave), performs the handshake
+ * and carries frames. It does not look into them: users register one of the
+ * channels of the protocol and get the frames of that channel.
+ *
+ * Threads: each connection has a thread of its own, which receives. Sending
+ * is possible from any thread and never blocks. All other functions and all
+ * operations except receive() belong to the main loop and run under the BQL.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef HW_SDM_MULTI_SOCKET_H
+#define HW_SDM_MULTI_SOCKET_H
+
+#include "qom/object.h"
+#include "hw/sdm/proto.h"
+
+#define TYPE_MULTI_SOCKET_BACKEND "multi-socket-backend"
+OBJECT_DECLARE_SIMPLE_TYPE(MultiSocketBackend, MULTI_SOCKET_BACKEND)
+
+/* A connected machine. Reference counted: users may outlive the connection. */
+typedef struct MultiSocketPeer MultiSocketPeer;
+
+/**
+ * struct MultiSocketChannelOps - what the user of a channel provides
+ * @start: the machine is complete: get ready for connections
+ * @describe: append the own section of HELLO (slave) or WELCOME (master)
+ * @accept: the peer's section arrived (@body is NULL if it sent none): check
+ *     it and take what the connection needs; false refuses the peer.
+ *     SDM_REJECT_CHANNEL goes over the wire unless @code is changed.
+ * @connected: all channels accepted, frames may be sent
+ * @disconnected: the connection ended, @in_order: announced by the peer. Also
+ *     called after a successful @accept if another channel refused.
+ * @receive: a frame arrived, its length is within the type's limits. Runs in
+ *     the connection's thread without the BQL, never before @connected.
+ *     Returns NULL or the reason for which the peer is to be dropped.
+ *
+ * @disconnected and the members after it are mandatory, others may be NULL.
+ */
+typedef struct MultiSocketChannelOps {
+    bool (*start)(void *opaque, Error **errp);
+    void (*describe)(void *opaque, MultiSocketPeer *peer, GByteArray *body);
+    bool (*accept)(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
+                   size_t length, uint32_t *code, Error **errp);
+    void (*connected)(void *opaque, MultiSocketPeer *peer);
+    void (*disconnected)(void *opaque, MultiSocketPeer *peer, bool in_order);
+    const char *(*receive)(void *opaque, MultiSocketPeer *peer,
+                           const struct sdm_proto_header *header,
+                           const uint8_t *payload);
+} MultiSocketChannelOps;
+
+/**
+ * multi_socket_register_channel - become the user of a channel
+ * @ms: the socket
+ * @channel: SDM_PROTO_CHANNEL_MEMORY or _SIGNAL
+ * @ops: operations, stay valid
+ * @opaque: their first argument
+ * @errp: set if the channel is taken or @ms has started
+ */
+bool multi_socket_register_channel(MultiSocketBackend *ms, unsigned channel,
+                                   const MultiSocketChannelOps *ops,
+                                   void *opaque, Error **errp);
+
+/* The user that registered @channel, or NULL. */
+void *multi_socket_channel_user(MultiSocketBackend *ms, unsigned channel);
+
+/* True: the master, which listens. */
+bool multi_socket_is_master(const MultiSocketBackend *ms);
+
+/* Master: IDs are 0..num_ids-1. Before the start; SDM_MAX_IDS otherwise. */
+void multi_socket_set_num_ids(MultiSocketBackend *ms, uint32_t num_ids);
+
+/* Slave: ID to ask for, SDM_PROTO_ID_ANY by default. Before the start. */
+void multi_socket_set_wanted_id(MultiSocketBackend *ms, uint32_t id);
+
+/* Slave: the own ID, or SDM_ID_NONE before the first connection. */
+uint32_t multi_socket_own_id(const MultiSocketBackend *ms);
+uint32_t multi_socket_num_ids(const MultiSocketBackend *ms);
+
+/* Main loop: the connection to machine @id, or NULL. No reference is taken. */
+MultiSocketPeer *multi_socket_find_peer(MultiSocketBackend *ms, uint32_t id);
+
+MultiSocketPeer *multi_socket_peer_ref(MultiSocketPeer *peer);
+void multi_socket_peer_unref(MultiSocketPeer *peer);
+
+/* ID of the machine at the other end, 0 for the master. */
+uint32_t multi_socket_peer_id(const MultiSocketPeer *peer);
+/* Instruction set at the other end: ELF e_machine, 0 if unknown. */
+uint32_t multi_socket_peer_arch(const MultiSocketPeer *peer);
+/* Main loop: the handshake was completed; not so after a refusal. */
+bool multi_socket_peer_is_established(const MultiSocketPeer *peer);
+/* Address of the other end, for messages. */
+const char *multi_socket_peer_name(const MultiSocketPeer *peer);
+
+/* A pointer for the user of a channel; set it no later than in connected(). */
+void multi_socket_peer_set_data(MultiSocketPeer *peer, unsigned channel,
+                                void *data);
+void *multi_socket_peer_data(MultiSocketPeer *peer, unsigned channel);
+
+/**
+ * multi_socket_peer_send - send one frame
+ * @peer: to whom
+ * @type: SDM_PROTO_*
+ * @tag: for the header
+ * @arg: for the header
+ * @iov: payload
+ * @niov: its number of elements, at most MULTI_SOCKET_MAX_IOV
+ *
+ * Any thread; does not block: what the socket does not take is queued.
+ * Frames leave in the order of the calls. Returns false if the connection is
+ * broken; users learn more from disconnected().
+ */
+#define MULTI_SOCKET_MAX_IOV 3
+bool multi_socket_peer_send(MultiSocketPeer *peer, uint16_t type, uint32_t tag,
+                            uint32_t arg, const struct iovec *iov, size_t niov);
+
+/* True if so much is queued that senders of bulk data have to wait. */
+bool multi_socket_peer_congested(MultiSocketPeer *peer);
+
+/**
+ * multi_socket_peer_wait_room - wait until the queue is no longer congested
+ * @peer: to whom
+ * @timeout_ms: a peer that takes nothing for so long is dropped
+ *
+ * Without the BQL. Returns false if the connection is broken.
+ */
+bool multi_socket_peer_wait_room(MultiSocketPeer *peer, unsigned timeout_ms);
+
+/* Any thread: drop the connection, for the given reason. */
+void multi_socket_peer_fail(MultiSocketPeer *peer, const char *fmt, ...)
+    G_GNUC_PRINTF(2, 3);
+
+#endif
