@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SDM core: access to peers' memory through the window.
+ *
+ * The window may be larger than the address space that the kernel has for
+ * mappings. Each peer has one small piece mapped, the one used last.
+ */
+
+#include <linux/io.h>
+#include <linux/ioport.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "core.h"
+#include "iocopy.h"
+#include "range.h"
+
+/* What is mapped at a time. */
+#define SDM_WINDOW_CHUNK SZ_1M
+/* What is copied at a time; user pages are not touched under a lock. */
+#define SDM_WINDOW_BOUNCE SZ_64K
+
+/**
+ * struct sdm_window - one transfer
+ * @peer: whose memory it is
+ * @base: start of the peer's memory in the window
+ * @size: size of that memory
+ * @generation: the connection at the start of the transfer
+ * @errors: the peer's errors at the start of the transfer
+ */
+struct sdm_window {
+	struct sdm_peer *peer;
+	u64 base;
+	u64 size;
+	u32 generation;
+	int errors;
+};
+
+/* Takes possession of the window, if it can be used. */
+static bool sdm_window_claim(struct device *parent, u64 base, u64 size)
+{
+	struct resource res = DEFINE_RES_MEM(base, size);
+	u64 last = base + (size - 1);
+
+	if (last < base || (resource_size_t)last != last) {
+		dev_err(parent, "window at %#llx, size %#llx is out of reach\n",
+			base, size);
+		return false;
+	}
+	if (region_intersects(base, size, IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_DISJOINT) {
+		dev_err(parent,
+			"window %pR is used as RAM: limit the kernel's memory (mem=)\n",
+			&res);
+		return false;
+	}
+	if (!devm_request_mem_region(parent, base, size, "sdm-window")) {
+		dev_err(parent, "window %pR is in use\n", &res);
+		return false;
+	}
+
+	return true;
+}
+
+/*
+ * A window that cannot be used is treated as if there were none: signals work
+ * without it.
+ */
+void sdm_window_init(struct device *parent, struct sdm_device *sdm)
+{
+	struct sdm_caps *caps = &sdm->caps;
+
+	if (!caps->window_size ||
+	    !sdm_window_claim(parent, caps->window_base, caps->window_size)) {
+		caps->window_base = 0;
+		caps->window_size = 0;
+	}
+}
+
+static void sdm_window_unmap(struct sdm_peer *peer)
+{
+	lockdep_assert_held(&peer->map_lock);
+
+	if (peer->map)
+		iounmap(peer->map);
+	peer->map = NULL;
+}
+
+/* The hardware is revoked: nobody maps it again. */
+void sdm_window_revoke(struct sdm_peer *peer)
+{
+	mutex_lock(&peer->map_lock);
+	sdm_window_unmap(peer);
+	mutex_unlock(&peer->map_lock);
+}
+
+/* Finds @offset of the window; shortens *len to what is mapped from there. */
+static void __iomem *sdm_window_map(struct sdm_peer *peer, u64 offset,
+				    size_t *len)
+{
+	const struct sdm_caps *caps = &peer->sdm->caps;
+	u64 chunk = offset & ~(u64)(SDM_WINDOW_CHUNK - 1);
+	size_t size = sdm_range_clip(chunk, SDM_WINDOW_CHUNK,
+				     caps->window_size);
+
+	lockdep_assert_held(&peer->map_lock);
+
+	if (!peer->map || peer->map_chunk != chunk) {
+		sdm_window_unmap(peer);
+		peer->map = ioremap(caps->window_base + chunk, size);
+		if (!peer->map)
+			return NULL;
+		peer->map_chunk = chunk;
+	}
+
+	*len = sdm_range_clip(offset - chunk, *len, size);
+
+	return peer->map + (offset - chunk);
+}
+
+/* Starts a transfer: where is the memory now? */
+static int sdm_window_begin(struct sdm_window *win, struct sdm_peer *peer)
+{
+	struct sdm_peer_status status;
+	int ret;
+
+	/* What went wrong before is not ours. */
+	ret = sdm_hw_poll_errors(peer->sdm);
+	if (ret)
+		return ret;
+	win->errors = atomic_read(&peer->errors);
+
+	ret = sdm_hw_read_peer(peer->sdm, peer->id, &status);
+	if (ret)
+		return ret;
+	if (!sdm_link_is_up(&status.link))
+		return -ENOLINK;
+
+	win->peer = peer;
+	win->base = status.mem_offset;
+	win->size = status.mem_size;
+	win->generation = status.link.generation;
+
+	return 0;
+}
+
+/* Was all since sdm_window_begin() an access to the same, living memory? */
+static int sdm_window_check(const struct sdm_window *win)
+{
+	struct sdm_peer *peer = win->peer;
+	struct sdm_link link;
+	int ret;
+
+	/*
+	 * Window before registers: they are two devices, so that readl() in
+	 * the calls below does not wait for the loads and stores of the copy.
+	 */
+	mb();
+
+	ret = sdm_hw_poll_errors(peer->sdm);
+	if (ret)
+		return ret;
+	if (atomic_read(&peer->errors) != win->errors)
+		return -EIO;
+
+	ret = sdm_hw_read_link(peer->sdm, peer->id, &link);
+	if (ret)
+		return ret;
+	if (!sdm_link_is_up(&link) || link.generation != win->generation)
+		return -EIO;
+
+	return 0;
+}
+
+/* Copies up to *len bytes and tells in *len how many. */
+static int sdm_window_copy(const struct sdm_window *win, u64 offset, void *buf,
+			   size_t *len, bool write)
+{
+	struct sdm_peer *peer = win->peer;
+	void __iomem *io;
+	int ret;
+
+	ret = mutex_lock_killable(&peer->map_lock);
+	if (ret)
+		return ret;
+
+	/* Looked at under the lock that sdm_window_revoke() takes after it. */
+	if (!rcu_access_pointer(peer->sdm->ops)) {
+		ret = -ENODEV;
+		goto out_unlock;
+	}
+	io = sdm_window_map(peer, win->base + offset, len);
+	if (!io) {
+		ret = -ENOMEM;
+		goto out_unlock;
+	}
+	if (write)
+		sdm_copy_toio(io, buf, *len);
+	else
+		sdm_copy_fromio(buf, io, *len);
+
+out_unlock:
+	mutex_unlock(&peer->map_lock);
+
+	return ret ? ret : sdm_window_check(win);
+}
+
+/*
+ * Moves data between the peer's memory and an iterator. What is counted has
+ * been transferred: an error is returned only if it is the first thing to
+ * happen.
+ */
+static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
+				   struct iov_iter *iter, bool write)
+{
+	size_t count = iov_iter_count(iter);
+	struct sdm_window win;
+	size_t done = 0;
+	size_t left;
+	void *bounce;
+	int ret;
+
+	ret = sdm_window_begin(&win, peer);
+	if (ret)
+		return ret;
+	left = sdm_range_clip(offset, count, win.size);
+	if (!left)
+		return write && count ? -ENOSPC : 0;
+
+	/* Room to give the buffer the alignment of the window. */
+	bounce = kvmalloc(min_t(size_t, left, SDM_WINDOW_BOUNCE) +
+			  SDM_IOCOPY_ALIGN, GFP_KERNEL);
+	if (!bounce)
+		return -ENOMEM;
+
+	while (left) {
+		size_t len = min_t(size_t, left, SDM_WINDOW_BOUNCE);
+		void *buf = bounce + ((win.base + offset) &
+				      (SDM_IOCOPY_ALIGN - 1));
+		size_t copied = len;
+
+		if (write) {
+			copied = copy_from_iter(buf, len, iter);
+			len = copied;
+			ret = -EFAULT;
+			if (!len)
+				break;
+		}
+
+		ret = sdm_window_copy(&win, offset, buf, &len, write);
+		if (write)
+			iov_iter_revert(iter, copied - (ret ? 0 : len));
+		if (ret)
+			break;
+
+		if (!write) {
+			copied = copy_to_iter(buf, len, iter);
+			if (copied < len)
+				ret = -EFAULT;
+			len = copied;
+		}
+		offset += len;
+		done += len;
+		left -= len;
+
+		if (!ret && left && fatal_signal_pending(current))
+			ret = -EINTR;
+		if (ret)
+			break;
+		cond_resched();
+	}
+	kvfree(bounce);
+
+	return done ? done : ret;
+}
+
+/**
+ * sdm_window_read_iter() - read a peer's memory
+ * @peer: the peer
+ * @offset: where, from the start of its memory
+ * @to: how much, and to where
+ *
+ * May sleep.
+ *
+ * Return: number of bytes read, 0 at the end of the memory, or -ENOLINK if the
+ * peer is not connected, -EIO if the link broke under way, -EFAULT, -ENOMEM,
+ * -EINTR when killed, -ENODEV when the hardware is gone.
+ */
+ssize_t sdm_window_read_iter(struct sdm_peer *peer, u64 offset,
+			     struct iov_iter *to)
+{
+	return sdm_window_transfer(peer, offset, to, false);
+}
+EXPORT_SYMBOL_GPL(sdm_window_read_iter);
+
+/**
+ * sdm_window_write_iter() - write a peer's memory
+ * @peer: the peer
+ * @offset: where, from the start of its memory
+ * @from: how much, and from where
+ *
+ * The data is on its way: a signal sent later arrives after it, and a read
+ * sees it. May sleep.
+ *
+ * Return: as sdm_window_read_iter(), but -ENOSPC at the end of the memory.
+ */
+ssize_t sdm_window_write_iter(struct sdm_peer *peer, u64 offset,
+			      struct iov_iter *from)
+{
+	return sdm_window_transfer(peer, offset, from, true);
+}
+EXPORT_SYMBOL_GPL(sdm_window_write_iter);
+
+/**
+ * sdm_window_read() - read a peer's memory to a kernel buffer
+ * @peer: the peer
+ * @offset: where, from the start of its memory
+ * @buf: the buffer
+ * @len: how much
+ *
+ * Return: as sdm_window_read_iter().
+ */
+ssize_t sdm_window_read(struct sdm_peer *peer, u64 offset, void *buf,
+			size_t len)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
+
+	return sdm_window_transfer(peer, offset, &iter, false);
+}
+EXPORT_SYMBOL_GPL(sdm_window_read);
+
+/**
+ * sdm_window_write() - write a peer's memory from a kernel buffer
+ * @peer: the peer
+ * @offset: where, from the start of its memory
+ * @buf: the buffer
+ * @len: how much
+ *
+ * Return: as sdm_window_write_iter().
+ */
+ssize_t sdm_window_write(struct sdm_peer *peer, u64 offset, const void *buf,
+			 size_t len)
+{
+	struct kvec vec = { .iov_base = (void *)buf, .iov_len = len };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, len);
+
+	return sdm_window_transfer(peer, offset, &iter, true);
+}
+EXPORT_SYMBOL_GPL(sdm_window_write);
+
+/**
+ * sdm_window_flush() - wait until all writes have reached a peer's memory
+ * @peer: the peer
+ *
+ * Reads see all earlier writes, so a read waits for them. May sleep.
+ *
+ * Return: 0, or an error as of sdm_window_read_iter().
+ */
+int sdm_window_flush(struct sdm_peer *peer)
+{
+	ssize_t ret;
+	u32 word;
+
+	ret = sdm_window_read(peer, 0, &word, sizeof(word));
+
+	return min_t(ssize_t, ret, 0);
+}
+EXPORT_SYMBOL_GPL(sdm_window_flush);
+
+/**
+ * sdm_window_error() - report a failed access to the window
+ * @sdm: the device
+ * @status: ERR_STATUS register
+ * @offset: offset in the window
+ *
+ * For hardware drivers. Atomic context.
+ */
+void sdm_window_error(struct sdm_device *sdm, u32 status, u64 offset)
+{
+	static const char *const causes[] = {
+		[SDM_ERR_ABSENT] = "no peer there",
+		[SDM_ERR_LOST] = "link lost",
+		[SDM_ERR_TIMEOUT] = "no answer in time",
+		[SDM_ERR_REFUSED] = "refused by the peer",
+	};
+	u32 cause = SDM_ERR_CAUSE(status);
+	struct sdm_peer *peer;
+
+	/* SDM_ERR_PEER_NONE is no valid ID. */
+	peer = sdm_peer_find(sdm, SDM_ERR_PEER(status));
+	if (peer)
+		atomic_inc(&peer->errors);
+
+	dev_warn_ratelimited(peer ? &peer->dev : &sdm->dev,
+			     "failed %s at window offset %#llx: %s\n",
+			     status & SDM_ERR_WRITE ? "write" : "read", offset,
+			     cause < ARRAY_SIZE(causes) && causes[cause] ?
+			     causes[cause] : "unknown cause");
+}
+EXPORT_SYMBOL_GPL(sdm_window_error);
