@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ELF files of 32 and 64 bits and of either byte order: PT_LOAD segments go to
+ * their physical addresses.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "image.h"
+#include "report.h"
+
+/* Those fields of the headers that are needed, in one form for all classes. */
+struct elf {
+	const struct file *file;
+	bool wide;
+	bool big_endian;
+	uint16_t type;
+	uint16_t machine;
+	uint64_t entry;
+	uint64_t phoff;
+	uint16_t phentsize;
+	uint16_t phnum;
+};
+
+struct phdr {
+	uint32_t type;
+	uint64_t offset;
+	uint64_t vaddr;
+	uint64_t paddr;
+	uint64_t filesz;
+	uint64_t memsz;
+};
+
+static bool elf_matches(const struct file *file)
+{
+	return file_has(file, 0, SELFMAG) &&
+	       !memcmp(file->data, ELFMAG, SELFMAG);
+}
+
+static uint64_t get(const struct elf *elf, uint64_t offset, size_t size)
+{
+	const uint8_t *p = elf->file->data + offset;
+
+	switch (size) {
+	case 2:
+		return elf->big_endian ? p[0] << 8 | p[1] : p[1] << 8 | p[0];
+	case 4:
+		return elf->big_endian ? get_be32(p) : get_le32(p);
+	default:
+		return elf->big_endian ? get_be64(p) : get_le64(p);
+	}
+}
+
+/* Read a member of Elf32_x or Elf64_x at @base of the file. */
+#define GET(elf, base, name, member)                                      \
+	((elf)->wide ? get(elf, (base) + offsetof(Elf64_##name, member),  \
+			   sizeof(((Elf64_##name *)0)->member)) :         \
+		       get(elf, (base) + offsetof(Elf32_##name, member), \
+			   sizeof(((Elf32_##name *)0)->member)))
+
+static int bad(const struct elf *elf, const char *why)
+{
+	error("%s: %s", elf->file->name, why);
+	return -1;
+}
+
+static int read_header(struct elf *elf)
+{
+	const struct file *file = elf->file;
+
+	if (!file_has(file, 0, EI_NIDENT))
+		return bad(elf, "the ELF header is truncated");
+
+	switch (file->data[EI_CLASS]) {
+	case ELFCLASS32:
+	case ELFCLASS64:
+		elf->wide = file->data[EI_CLASS] == ELFCLASS64;
+		break;
+	default:
+		return bad(elf, "the ELF file is neither of 32 nor of 64 bits");
+	}
+	switch (file->data[EI_DATA]) {
+	case ELFDATA2LSB:
+	case ELFDATA2MSB:
+		elf->big_endian = file->data[EI_DATA] == ELFDATA2MSB;
+		break;
+	default:
+		return bad(elf, "the ELF file has an unknown byte order");
+	}
+	if (!file_has(file, 0,
+		      elf->wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)))
+		return bad(elf, "the ELF header is truncated");
+
+	elf->type = GET(elf, 0, Ehdr, e_type);
+	elf->machine = GET(elf, 0, Ehdr, e_machine);
+	elf->entry = GET(elf, 0, Ehdr, e_entry);
+	elf->phoff = GET(elf, 0, Ehdr, e_phoff);
+	elf->phentsize = GET(elf, 0, Ehdr, e_phentsize);
+	elf->phnum = GET(elf, 0, Ehdr, e_phnum);
+
+	if (elf->type != ET_EXEC && elf->type != ET_DYN)
+		return bad(elf,
+			   "the ELF file is not executable; link it first");
+	if (!elf->phnum || elf->phnum == PN_XNUM)
+		return bad(elf, "the ELF file has no usable program headers");
+	if (elf->phentsize !=
+	    (elf->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
+		return bad(elf, "the ELF program headers have a wrong size");
+	if (!file_has(file, elf->phoff,
+		      (uint64_t)elf->phnum * elf->phentsize))
+		return bad(elf, "the ELF program headers are truncated");
+	return 0;
+}
+
+static void read_phdr(const struct elf *elf, unsigned int i, struct phdr *phdr)
+{
+	uint64_t base = elf->phoff + (uint64_t)i * elf->phentsize;
+
+	phdr->type = GET(elf, base, Phdr, p_type);
+	phdr->offset = GET(elf, base, Phdr, p_offset);
+	phdr->vaddr = GET(elf, base, Phdr, p_vaddr);
+	phdr->paddr = GET(elf, base, Phdr, p_paddr);
+	phdr->filesz = GET(elf, base, Phdr, p_filesz);
+	phdr->memsz = GET(elf, base, Phdr, p_memsz);
+}
+
+static int check_phdr(const struct elf *elf, unsigned int i,
+		      const struct phdr *phdr)
+{
+	const char *name = elf->file->name;
+
+	if (phdr->filesz > phdr->memsz) {
+		error("%s: ELF segment %u is larger in the file than in memory",
+		      name, i);
+		return -1;
+	}
+	if (!file_has(elf->file, phdr->offset, phdr->filesz)) {
+		error("%s is truncated: ELF segment %u reaches beyond its end",
+		      name, i);
+		return -1;
+	}
+	/* The last byte, so that one may end at the end of the addresses. */
+	if (phdr->memsz - 1 > UINT64_MAX - phdr->paddr ||
+	    phdr->memsz - 1 > UINT64_MAX - phdr->vaddr) {
+		error("%s: ELF segment %u (0x%" PRIx64 " bytes at 0x%" PRIx64 ") exceeds all addresses",
+		      name, i, phdr->memsz, phdr->paddr);
+		return -1;
+	}
+	return 0;
+}
+
+/* e_entry is a virtual address; the peer starts without translation. */
+static bool entry_in(const struct elf *elf, const struct phdr *phdr,
+		     uint64_t *entry)
+{
+	uint64_t address = elf->entry;
+
+	/* Bit 0 says Thumb. */
+	if (elf->machine == EM_ARM)
+		address &= ~1ULL;
+	if (address < phdr->vaddr || address - phdr->vaddr >= phdr->memsz)
+		return false;
+	*entry = elf->entry - phdr->vaddr + phdr->paddr;
+	return true;
+}
+
+static int elf_parse(const struct file *file, struct image *image)
+{
+	struct elf elf = { .file = file };
+	bool has_entry = false;
+	struct phdr phdr;
+	unsigned int i;
+
+	if (read_header(&elf))
+		return -1;
+
+	image->format = "ELF file";
+	image->machine = elf.machine;
+	for (i = 0; i < elf.phnum; i++) {
+		read_phdr(&elf, i, &phdr);
+		if (phdr.type != PT_LOAD || !phdr.memsz)
+			continue;
+		if (check_phdr(&elf, i, &phdr))
+			return -1;
+		if (image->nr_segments == IMAGE_MAX_SEGMENTS)
+			return bad(&elf, "the ELF file has too many segments");
+		image->segments[image->nr_segments++] = (struct segment){
+			.address = phdr.paddr,
+			.offset = phdr.offset,
+			.file_size = phdr.filesz,
+			.mem_size = phdr.memsz,
+		};
+		if (!has_entry)
+			has_entry = entry_in(&elf, &phdr, &image->entry);
+	}
+
+	if (!image->nr_segments)
+		return bad(&elf, "the ELF file has nothing to load");
+	if (!has_entry) {
+		error("%s: the entry point 0x%" PRIx64 " of the ELF file is in none of its segments",
+		      file->name, elf.entry);
+		return -1;
+	}
+	return 0;
+}
+
+const struct image_type image_elf = {
+	.matches = elf_matches,
+	.parse = elf_parse,
+};

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loading and verifying, in chunks: large enough for a driver to be fast,
+ * small enough for the user to see that something happens.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "load.h"
+#include "report.h"
+
+#define CHUNK (256 << 10)
+
+/* Not const, so that it takes no room in the program. */
+static uint8_t zeros[CHUNK];
+static uint8_t buffer[CHUNK];
+
+static int check_interrupt(void)
+{
+	if (!interrupted())
+		return 0;
+	error("interrupted");
+	return -1;
+}
+
+static size_t chunk_size(uint64_t left)
+{
+	return left < CHUNK ? left : CHUNK;
+}
+
+int memory_fill(const struct memory *memory, uint64_t offset,
+		const uint8_t *data, uint64_t size, struct progress *progress)
+{
+	while (size) {
+		size_t n = chunk_size(size);
+
+		if (check_interrupt() ||
+		    memory_write(memory, offset, data ? data : zeros, n))
+			return -1;
+		progress_add(progress, n);
+		if (data)
+			data += n;
+		offset += n;
+		size -= n;
+	}
+	return 0;
+}
+
+static size_t first_difference(const uint8_t *a, const uint8_t *b)
+{
+	size_t i = 0;
+
+	while (a[i] == b[i])
+		i++;
+	return i;
+}
+
+int memory_compare(const struct memory *memory, uint64_t *offset,
+		   const uint8_t *data, uint64_t size, uint8_t *found,
+		   struct progress *progress)
+{
+	while (size) {
+		const uint8_t *wanted = data ? data : zeros;
+		size_t n = chunk_size(size);
+
+		if (check_interrupt() ||
+		    memory_read(memory, *offset, buffer, n))
+			return -1;
+		if (memcmp(buffer, wanted, n)) {
+			size_t i = first_difference(buffer, wanted);
+
+			*offset += i;
+			*found = buffer[i];
+			return 1;
+		}
+		progress_add(progress, n);
+		if (data)
+			data += n;
+		*offset += n;
+		size -= n;
+	}
+	return 0;
+}
+
+/* Writes may be on their way still; what is read comes after them. */
+static int wait_for_writes(const struct memory *memory, uint64_t offset)
+{
+	uint8_t byte;
+
+	return memory_read(memory, offset, &byte, sizeof(byte));
+}
+
+int load_write(const struct memory *memory, const struct plan *plan,
+	       struct progress *progress)
+{
+	uint64_t base = plan->layout.ram.start;
+	unsigned int i;
+
+	for (i = 0; i < plan->nr_pieces; i++) {
+		const struct piece *piece = &plan->pieces[i];
+		uint64_t offset = piece->address - base;
+
+		progress_part(progress, piece->what, piece->mem_size,
+			      piece->address);
+		if (memory_fill(memory, offset, piece->data, piece->size,
+				progress) ||
+		    memory_fill(memory, offset + piece->size, NULL,
+				piece->mem_size - piece->size, progress) ||
+		    wait_for_writes(memory, offset))
+			return -1;
+	}
+	return 0;
+}
+
+static int verify_piece(const struct memory *memory, const struct piece *piece,
+			uint64_t base, struct progress *progress)
+{
+	uint64_t offset = piece->address - base;
+	uint8_t found;
+	int ret;
+
+	ret = memory_compare(memory, &offset, piece->data, piece->size, &found,
+			     progress);
+	if (!ret)
+		ret = memory_compare(memory, &offset, NULL,
+				     piece->mem_size - piece->size, &found,
+				     progress);
+	if (ret > 0)
+		error("the %s differs at 0x%" PRIx64 ": the memory has 0x%02x; somebody else writes to it, or the link failed",
+		      piece->what, base + offset, found);
+	return ret ? -1 : 0;
+}
+
+int load_verify(const struct memory *memory, const struct plan *plan,
+		struct progress *progress)
+{
+	unsigned int i;
+
+	for (i = 0; i < plan->nr_pieces; i++) {
+		const struct piece *piece = &plan->pieces[i];
+
+		progress_part(progress, piece->what, piece->mem_size,
+			      piece->address);
+		if (verify_piece(memory, piece, plan->layout.ram.start,
+				 progress))
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Parsing of numbers.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "number.h"
+
+/*
+ * strtoull() accepts blanks, signs and (base 0) octal numbers, none of which
+ * is wanted: 010 is ten.
+ */
+static int parse_prefix(const char *text, char **end, uint64_t *value)
+{
+	int base = 10;
+
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+		base = 16;
+		text += 2;
+		if (!isxdigit((unsigned char)*text))
+			return -1;
+	}
+	if (base == 10 && !isdigit((unsigned char)*text))
+		return -1;
+
+	errno = 0;
+	*value = strtoull(text, end, base);
+	return errno ? -1 : 0;
+}
+
+int parse_number(const char *text, uint64_t max, uint64_t *value)
+{
+	uint64_t number;
+	char *end;
+
+	if (parse_prefix(text, &end, &number) || *end || number > max)
+		return -1;
+	*value = number;
+	return 0;
+}
+
+int parse_size(const char *text, uint64_t max, uint64_t *value)
+{
+	static const char suffixes[] = "KMG";
+	unsigned int shift = 0;
+	uint64_t number;
+	char *end;
+
+	if (parse_prefix(text, &end, &number))
+		return -1;
+	if (*end) {
+		const char *suffix;
+
+		suffix = strchr(suffixes, toupper((unsigned char)*end));
+		if (!suffix || end[1])
+			return -1;
+		shift = 10 * (suffix - suffixes + 1);
+	}
+	if (number > max >> shift)
+		return -1;
+	*value = number << shift;
+	return 0;
+}
+
+int parse_seconds(const char *text, uint32_t *milliseconds)
+{
+	uint64_t seconds, fraction = 0;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return -1;
+	errno = 0;
+	seconds = strtoull(text, &end, 10);
+	if (errno || seconds > UINT32_MAX / 1000 - 1)
+		return -1;
+	if (*end == '.') {
+		unsigned int unit = 100;
+
+		end++;
+		if (!isdigit((unsigned char)*end))
+			return -1;
+		for (; unit && isdigit((unsigned char)*end); end++) {
+			fraction += unit * (*end - '0');
+			unit /= 10;
+		}
+	}
+	if (*end)
+		return -1;
+	*milliseconds = seconds * 1000 + fraction;
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Numbers in the command line: decimal or 0x, the whole string, in range.
+ * The functions return 0, or -1 without a message.
+ */
+#ifndef SDM_TEST_NUMBER_H
+#define SDM_TEST_NUMBER_H
+
+#include <stdint.h>
+
+int parse_number(const char *text, uint64_t max, uint64_t *value);
+
+/* A number that may end in K, M or G (powers of 1024). */
+int parse_size(const char *text, uint64_t max, uint64_t *value);
+
+/* Seconds with up to three decimals, as milliseconds. */
+int parse_seconds(const char *text, uint32_t *milliseconds);
+
+#endif /* SDM_TEST_NUMBER_H */

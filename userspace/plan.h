@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What goes where in a peer's RAM to boot it: all decisions, and no device.
+ */
+#ifndef SDM_TEST_PLAN_H
+#define SDM_TEST_PLAN_H
+
+#include <stdint.h>
+
+#include "image.h"
+#include "layout.h"
+
+/* Image segments, device tree, initrd. */
+#define PLAN_MAX_PIECES (IMAGE_MAX_SEGMENTS + 2)
+
+/* Bytes to write to the peer's memory; zeros follow @size, up to @mem_size. */
+struct piece {
+	const char *what;
+	const uint8_t *data;
+	uint64_t address;
+	uint64_t size;
+	uint64_t mem_size;
+};
+
+struct plan {
+	struct layout layout;
+	unsigned int nr_pieces;
+	struct piece pieces[PLAN_MAX_PIECES];
+	uint64_t entry;
+	uint64_t dtb; /* 0: none */
+};
+
+/**
+ * struct plan_input - what a plan is made for
+ * @ram_base: where the peer's CPUs see its RAM
+ * @ram_size: its size
+ * @kernel: the image's file
+ * @image: what is known of it
+ * @dtb: device tree, checked and grown, which gets adjusted; or NULL
+ * @initrd: or NULL
+ * @bootargs: new command line, or NULL
+ *
+ * The plan points into the files.
+ */
+struct plan_input {
+	uint64_t ram_base;
+	uint64_t ram_size;
+	const struct file *kernel;
+	const struct image *image;
+	struct file *dtb;
+	const struct file *initrd;
+	const char *bootargs;
+};
+
+/* Returns 0, or -1 with the error reported. */
+int plan_make(struct plan *plan, const struct plan_input *input);
+
+/* Number of bytes that the plan writes. */
+uint64_t plan_bytes(const struct plan *plan);
+
+#endif /* SDM_TEST_PLAN_H */

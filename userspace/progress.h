@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How far a transfer has come, on stderr: a bar on a terminal, one line for
+ * each part elsewhere.
+ */
+#ifndef SDM_TEST_PROGRESS_H
+#define SDM_TEST_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress {
+	bool enabled;
+	bool terminal;
+	const char *action;
+	const char *part;
+	uint64_t total;
+	uint64_t done;
+	uint64_t started_ns;
+	uint64_t shown_ns;
+};
+
+/* @total bytes are about to be transferred; @action says what is done. */
+void progress_start(struct progress *progress, bool enabled,
+		    const char *action, uint64_t total);
+/* From here on the bytes belong to @part, which goes to @address. */
+void progress_part(struct progress *progress, const char *part, uint64_t size,
+		   uint64_t address);
+void progress_add(struct progress *progress, uint64_t bytes);
+/* The transfer ended, whether complete or not: leave the line of the bar. */
+void progress_end(void);
+
+double progress_seconds(const struct progress *progress);
+
+/* A number of bytes per second as "1.2 MiB/s". */
+#define RATE_TEXT 32
+const char *rate_text(char text[RATE_TEXT], uint64_t bytes, double seconds);
+
+#endif /* SDM_TEST_PROGRESS_H */
