@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The front end for people: "make help" tells what there is.  kbuild reads Kbuild instead.
+
+# The kernel to build the modules for
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+# By its own place, not $(PWD): that is wherever make was called from.
+top := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
+build := $(top)/build
+
+# kbuild writes where its sources are.  With O= it gets a tree of links to write to.
+objects := $(if $(O),$(abspath $(O)),$(top))
+
+# ARCH, CROSS_COMPILE, LLVM, V, W, C and whatever else kbuild knows pass through from the command line or the environment.
+# O= must not: the kernel has its own.
+kbuild = $(MAKE) -C $(KDIR) M=$(objects) O=
+userspace = $(MAKE) -C $(top)/userspace O=$(if $(O),$(objects)/userspace)
+
+all: modules tools
+
+modules modules_install: kernel-headers shadow
+	+$(kbuild) $@
+
+# Said here, since "make -C" would only say that a directory is not there.
+kernel-headers:
+	@test -e $(KDIR)/Makefile || { \
+		echo 'No kernel headers in $(KDIR).' >&2; \
+		echo 'Install those of the running kernel, or name others by KDIR=; for the guests: make images.' >&2; \
+		exit 1; \
+	}
+
+shadow:
+	$(if $(O),@$(top)/scripts/shadow-tree $(objects))
+
+tools:
+	+$(userspace)
+
+install: modules_install
+	+$(userspace) install
+
+dtbs:
+	+$(MAKE) -C $(top)/dts O=$(build)/dts
+
+qemu:
+	@$(top)/scripts/build-qemu
+
+images:
+	@$(top)/scripts/build-images
+
+demo: qemu images
+	@$(top)/scripts/demo
+
+check lint:
+	@$(top)/scripts/$@
+
+clean: shadow
+	$(if $(wildcard $(KDIR)/Makefile),+$(kbuild) clean)
+	+$(userspace) clean
+	rm -rf $(build)/dts $(build)/modules $(build)/tools-arm
+
+distclean: clean
+	rm -rf $(build)
+
+help:
+	@echo 'For this machine, or any that KDIR=, ARCH= and CROSS_COMPILE= describe:'
+	@echo '  all              modules and tools (default)'
+	@echo '  modules          the kernel modules; O=DIR puts what is built there; V=, W=, C= as in the kernel'
+	@echo '  tools            sdm-test; SYSROOT=DIR holds libfdt for a cross compiler'
+	@echo '  install          modules_install, and sdm-test to $$(DESTDIR)$$(PREFIX)/bin'
+	@echo '  dtbs             the device trees of slaves, to build/dts'
+	@echo ''
+	@echo 'For the emulated machines (scripts/setup installs what this needs):'
+	@echo '  qemu             QEMU with the SDM devices: build/qemu-system-arm'
+	@echo '  images           kernels and initramfs of master and slave: build/images'
+	@echo '  demo             a master boots a slave, to watch; INTERACTIVE=1 leaves you in its shell'
+	@echo ''
+	@echo '  check            all tests'
+	@echo '  lint             style and static checks'
+	@echo '  clean, distclean'
+
+.PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo check lint \
+	clean distclean help

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# What run-master and run-slave have in common; comes after lib.sh.
+
+# HOST:PORT or PATH, as options of multi-socket-backend
+socket_options()
+{
+	case $1 in
+	*/*) echo "path=$1" ;;
+	*:*) echo "host=${1%:*},port=${1##*:}" ;;
+	*) die "$1 is neither HOST:PORT nor the path of a socket" ;;
+	esac
+}
+
+# A size as QEMU has it, in MiB
+mebibytes()
+{
+	case $1 in
+	*[Gg]) echo $((${1%?} * 1024)) ;;
+	*[Mm]) echo "${1%?}" ;;
+	*) die "$1: a size ends in M or G" ;;
+	esac
+}
+
+# A word as one would type it
+quoted()
+{
+	case $1 in
+	*[!A-Za-z0-9_,=./:+-]* | '') printf "'%s'" "$(echo "$1" | sed "s/'/'\\\\''/g")" ;;
+	*) printf %s "$1" ;;
+	esac
+}
+
+run_qemu()
+{
+	qemu=${QEMU:-$build/qemu-system-arm}
+	[ -x "$qemu" ] || die "$qemu is missing: run make qemu"
+	set -- "$qemu" "$@"
+	for word; do
+		case $word in
+		# One option a line
+		-[!-]*) printf ' \\\n  %s' "$word" ;;
+		*) printf ' %s' "$(quoted "$word")" ;;
+		esac
+	done >&2
+	echo >&2
+	exec "$@"
+}
