@@ -244,7 +244,11 @@
 #define SDM_ACTION_BUSY			2 /* boot refused: not held in reset */
 #define SDM_ACTION_BAD_ADDRESS		3 /* boot refused: outside its RAM */
 #define SDM_ACTION_FAILED		4 /* boot failed for another reason */
-/* Signals that may be sent to the peer before it answers SDM_TX_BUSY. */
+/*
+ * Signals that may be sent to the peer before it answers SDM_TX_BUSY. One more
+ * boot signal and one more reset signal can be sent to a peer that has them:
+ * a guest that takes no signals can still be reset.
+ */
 #define SDM_PEER_CREDITS		0x34
 
 /*

@@ -21,6 +21,9 @@ static bool sdm_boot_is_aarch64(void)
 
 uint32_t sdm_boot_elf_machine(void)
 {
+    if (!first_cpu) {
+        return EM_NONE;
+    }
     return sdm_boot_is_aarch64() ? EM_AARCH64 : EM_ARM;
 }
 
@@ -51,6 +54,9 @@ uint32_t sdm_boot_start_cpu(uint64_t entry, uint64_t dtb)
     bool aarch64 = sdm_boot_is_aarch64();
     uint32_t el = arm_feature(&cpu->env, ARM_FEATURE_EL2) ? 2 : 1;
 
+    if (!aarch64 && (entry | dtb) >> 32) {
+        return SDM_ACTION_BAD_ADDRESS;
+    }
     /* AArch32: bit 0 chooses Thumb, whose instructions are half as wide. */
     if (entry & (aarch64 ? 3 : entry & 1 ? 0 : 2)) {
         return SDM_ACTION_BAD_ADDRESS;

@@ -133,6 +133,14 @@ static void sdm_boot_on_reset(void *opaque)
     sdm_boot_set_started(false);
 }
 
+/* Whoever lets the machine run has ended its halt. */
+static void sdm_boot_vm_state(void *opaque, bool running, RunState state)
+{
+    if (running) {
+        boot.revive = false;
+    }
+}
+
 static int sdm_boot_post_load(void *opaque, int version_id)
 {
     notifier_list_notify(&boot.state_notifiers, NULL);
@@ -179,6 +187,7 @@ static void sdm_boot_machine_done(Notifier *notifier, void *data)
                                  &error_abort);
     }
     qemu_register_reset(sdm_boot_on_reset, NULL);
+    qemu_add_vm_change_state_handler(sdm_boot_vm_state, NULL);
     vmstate_register(NULL, 0, &vmstate_sdm_boot, &boot);
 }
 
@@ -217,14 +226,20 @@ static uint32_t sdm_boot_try(HostMemoryBackend *ram, uint64_t entry,
     Error *err = NULL;
     uint32_t result;
 
-    if (sdm_boot_state() != SDM_PEER_RESET || qemu_reset_requested_get()) {
+    if (sdm_boot_state() != SDM_PEER_RESET || qemu_reset_requested_get() ||
+        qemu_shutdown_requested_get()) {
+        return SDM_ACTION_BUSY;
+    }
+    /* It waits for a migration stream, not for us. */
+    if (runstate_check(RUN_STATE_INMIGRATE) && !boot.shared_id) {
         return SDM_ACTION_BUSY;
     }
     if (!sdm_boot_in_ram(ram, entry) || (dtb && !sdm_boot_in_ram(ram, dtb))) {
         return SDM_ACTION_BAD_ADDRESS;
     }
     /* A machine that waits for a migration does not own its disks yet. */
-    if (runstate_check(RUN_STATE_INMIGRATE) && !migration_block_activate(&err)) {
+    if (runstate_check(RUN_STATE_INMIGRATE) &&
+        !migration_block_activate(&err)) {
         error_free(err);
         return SDM_ACTION_FAILED;
     }
@@ -259,9 +274,4 @@ void sdm_boot_reset(void)
 void sdm_boot_add_state_notifier(Notifier *n)
 {
     notifier_list_add(&boot.state_notifiers, n);
-}
-
-void sdm_boot_remove_state_notifier(Notifier *n)
-{
-    notifier_remove(n);
 }

@@ -63,14 +63,15 @@ static bool local_attach(SDMCommunication *comm, SDMCore *core, Error **errp)
     return true;
 }
 
-static void local_send(SDMCommunication *comm, SDMCore *core,
+static bool local_send(SDMCommunication *comm, SDMCore *core,
                        const struct sdm_proto_signal *signal)
 {
     sdm_core_receive(find_core(comm, signal->dest), signal);
+    return true;
 }
 
 static void local_return_credits(SDMCommunication *comm, SDMCore *core,
-                                 uint32_t id, uint32_t n)
+                                 uint32_t id, uint32_t n, bool now)
 {
     sdm_core_add_credits(find_core(comm, id), core->id, n);
 }

@@ -17,7 +17,6 @@
 #include "qom/object_interfaces.h"
 #include "hw/sdm/core.h"
 #include "hw/sdm/multi-socket.h"
-#include "trace.h"
 
 /*
  * Frames that may wait for the main loop. Signals are limited by credits,
@@ -46,6 +45,7 @@ typedef struct SignalLink {
     QEMUBH *bh;
     uint32_t owed;      /* credits that the peer has not got back yet */
     uint32_t announced; /* state that the peer has been told, 0: none */
+    bool violated;      /* it broke the protocol: nothing more is served */
 
     /* Protects the inbox. Nothing is locked after it. */
     QemuMutex lock;
@@ -58,6 +58,7 @@ struct SDMCommunicationSocket {
 
     MultiSocketBackend *socket;
     SDMCore *core;
+    QEMUBH *announce;
     uint32_t described; /* credits in the latest HELLO or WELCOME */
 };
 
@@ -73,23 +74,24 @@ static SignalLink *find_link(SDMCommunicationSocket *cs, uint32_t id)
  * From the device to the peers
  */
 
-static void socket_send(SDMCommunication *comm, SDMCore *core,
+static bool socket_send(SDMCommunication *comm, SDMCore *core,
                         const struct sdm_proto_signal *signal)
 {
     SignalLink *link = find_link(SDM_COMMUNICATION_SOCKET(comm), signal->dest);
     uint8_t buf[sizeof(*signal)];
     struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
 
-    if (link) {
-        sdm_proto_put_signal(buf, signal);
-        multi_socket_peer_send(link->peer, SDM_PROTO_SIGNAL, 0, 0, &iov, 1);
+    if (!link) {
+        return false;
     }
+    sdm_proto_put_signal(buf, signal);
+    return multi_socket_peer_send(link->peer, SDM_PROTO_SIGNAL, 0, 0, &iov, 1);
 }
 
-static void link_return_credits(SignalLink *link, uint32_t n)
+static void link_return_credits(SignalLink *link, uint32_t n, bool now)
 {
     link->owed += n;
-    if (link->owed >= CREDIT_BATCH) {
+    if (link->owed >= CREDIT_BATCH || (now && link->owed)) {
         multi_socket_peer_send(link->peer, SDM_PROTO_CREDIT, 0, link->owed,
                                NULL, 0);
         link->owed = 0;
@@ -97,12 +99,12 @@ static void link_return_credits(SignalLink *link, uint32_t n)
 }
 
 static void socket_return_credits(SDMCommunication *comm, SDMCore *core,
-                                  uint32_t id, uint32_t n)
+                                  uint32_t id, uint32_t n, bool now)
 {
     SignalLink *link = find_link(SDM_COMMUNICATION_SOCKET(comm), id);
 
     if (link) {
-        link_return_credits(link, n);
+        link_return_credits(link, n, now);
     }
 }
 
@@ -116,9 +118,9 @@ static void link_announce_state(SignalLink *link)
     }
 }
 
-static void socket_announce_state(SDMCommunication *comm, SDMCore *core)
+static void announce_bh(void *opaque)
 {
-    SDMCommunicationSocket *cs = SDM_COMMUNICATION_SOCKET(comm);
+    SDMCommunicationSocket *cs = opaque;
     uint32_t id;
 
     for (id = 0; id < SDM_MAX_IDS; id++) {
@@ -128,6 +130,12 @@ static void socket_announce_state(SDMCommunication *comm, SDMCore *core)
             link_announce_state(link);
         }
     }
+}
+
+/* Later, so that a guest that changes its mind all the time is no flood. */
+static void socket_announce_state(SDMCommunication *comm, SDMCore *core)
+{
+    qemu_bh_schedule(SDM_COMMUNICATION_SOCKET(comm)->announce);
 }
 
 static void socket_announce_action(SDMCommunication *comm, SDMCore *core,
@@ -192,18 +200,17 @@ static void link_bh(void *opaque)
     SignalLink *link = opaque;
     QSIMPLEQ_HEAD(, InboxEntry) entries = QSIMPLEQ_HEAD_INITIALIZER(entries);
     InboxEntry *entry;
-    bool ok = true;
 
     WITH_QEMU_LOCK_GUARD(&link->lock) {
         QSIMPLEQ_CONCAT(&entries, &link->inbox);
         link->inbox_count = 0;
     }
     while ((entry = QSIMPLEQ_FIRST(&entries))) {
-        const char *what = ok ? link_process(link, entry) : NULL;
+        const char *what = link->violated ? NULL : link_process(link, entry);
 
         if (what) {
             multi_socket_peer_fail(link->peer, "protocol violation: %s", what);
-            ok = false;
+            link->violated = true;
         }
         QSIMPLEQ_REMOVE_HEAD(&entries, next);
         g_free(entry);
@@ -216,6 +223,7 @@ static const char *cs_receive(void *opaque, MultiSocketPeer *peer,
 {
     SignalLink *link = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_SIGNAL);
     InboxEntry *entry;
+    bool full = false;
 
     if (!link) {
         return "signal frame from a machine without signals";
@@ -226,14 +234,22 @@ static const char *cs_receive(void *opaque, MultiSocketPeer *peer,
         sdm_proto_parse_signal(payload, &entry->signal);
     }
     WITH_QEMU_LOCK_GUARD(&link->lock) {
-        if (link->inbox_count < INBOX_MAX) {
+        InboxEntry *last = QSIMPLEQ_LAST(&link->inbox, InboxEntry, next);
+
+        if (header->type == SDM_PROTO_STATE && last &&
+            last->header.type == SDM_PROTO_STATE) {
+            /* The newer state is all that counts. */
+            last->header = *header;
+        } else if (link->inbox_count < INBOX_MAX) {
             QSIMPLEQ_INSERT_TAIL(&link->inbox, entry, next);
             link->inbox_count++;
             entry = NULL;
+        } else {
+            full = true;
         }
     }
-    if (entry) {
-        g_free(entry);
+    g_free(entry);
+    if (full) {
         return "flood of signal frames";
     }
     qemu_bh_schedule(link->bh);
@@ -276,7 +292,8 @@ static bool cs_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
     link->comm = cs;
     link->peer = multi_socket_peer_ref(peer);
     link->signals = signals;
-    link->bh = qemu_bh_new(link_bh, link);
+    /* Not from inside a wait for a block device: a boot may be such a wait. */
+    link->bh = aio_bh_new(iohandler_get_aio_context(), link_bh, link);
     qemu_mutex_init(&link->lock);
     QSIMPLEQ_INIT(&link->inbox);
     multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_SIGNAL, link);
@@ -300,7 +317,7 @@ static void cs_connected(void *opaque, MultiSocketPeer *peer)
                          &link->signals);
         /* What has changed here since HELLO was composed. */
         sdm_core_describe(cs->core, id, &now);
-        link_return_credits(link, now.credits - cs->described);
+        link_return_credits(link, now.credits - cs->described, true);
         link_announce_state(link);
     }
 }
@@ -309,7 +326,6 @@ static void cs_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
 {
     SDMCommunicationSocket *cs = opaque;
     SignalLink *link = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_SIGNAL);
-    InboxEntry *entry;
 
     if (!link) {
         return;
@@ -318,10 +334,6 @@ static void cs_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
     link_bh(link);
     if (multi_socket_peer_is_established(peer)) {
         sdm_core_peer_down(cs->core, multi_socket_peer_id(peer), in_order);
-    }
-    while ((entry = QSIMPLEQ_FIRST(&link->inbox))) {
-        QSIMPLEQ_REMOVE_HEAD(&link->inbox, next);
-        g_free(entry);
     }
     multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_SIGNAL, NULL);
     qemu_bh_delete(link->bh);
@@ -347,11 +359,7 @@ static bool socket_attach(SDMCommunication *comm, SDMCore *core, Error **errp)
                    object_get_canonical_path_component(OBJECT(comm)));
         return false;
     }
-    if (core->config.master != multi_socket_is_master(cs->socket)) {
-        error_setg(errp, core->config.master ?
-                   "'master' needs a multi-socket-backend with 'listen'" :
-                   "the multi-socket-backend has 'listen': "
-                   "'master' must be set here, too");
+    if (!multi_socket_check_role(cs->socket, core->config.master, errp)) {
         return false;
     }
     if (!multi_socket_register_channel(cs->socket, SDM_PROTO_CHANNEL_SIGNAL,
@@ -364,6 +372,7 @@ static bool socket_attach(SDMCommunication *comm, SDMCore *core, Error **errp)
         multi_socket_set_wanted_id(cs->socket, core->config.slave_id);
     }
     cs->core = core;
+    cs->announce = aio_bh_new(iohandler_get_aio_context(), announce_bh, cs);
     return true;
 }
 
@@ -377,6 +386,14 @@ static void cs_complete(UserCreatable *uc, Error **errp)
 static bool cs_can_be_deleted(UserCreatable *uc)
 {
     return !SDM_COMMUNICATION_SOCKET(uc)->core;
+}
+
+static void cs_check_socket(const Object *obj, const char *name, Object *val,
+                            Error **errp)
+{
+    if (SDM_COMMUNICATION_SOCKET((Object *)obj)->core) {
+        error_setg(errp, "'%s' cannot change any more", name);
+    }
 }
 
 static void cs_class_init(ObjectClass *oc, void *data)
@@ -395,7 +412,7 @@ static void cs_class_init(ObjectClass *oc, void *data)
 
     object_class_property_add_link(oc, "socket", TYPE_MULTI_SOCKET_BACKEND,
                                    offsetof(SDMCommunicationSocket, socket),
-                                   object_property_allow_set_link,
+                                   cs_check_socket,
                                    OBJ_PROP_LINK_STRONG);
     object_class_property_set_description(oc, "socket",
         "the multi-socket-backend to use");

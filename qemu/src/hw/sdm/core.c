@@ -11,6 +11,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/main-loop.h"
 #include "hw/qdev-properties.h"
 #include "hw/sdm/boot.h"
 #include "hw/sdm/core.h"
@@ -95,46 +96,44 @@ static void window_error_notify(Notifier *notifier, void *data)
  * Queues
  */
 
-static bool queue_push(SDMQueue *queue, const SDMMessage *message)
+static void queue_push(SDMQueue *queue, const SDMMessage *message)
 {
-    if (queue->count == SDM_QUEUE_DEPTH) {
-        return false;
-    }
+    assert(queue->count < SDM_QUEUE_DEPTH);
     if (!queue->messages) {
         queue->messages = g_new(SDMMessage, SDM_QUEUE_DEPTH);
     }
     queue->messages[(queue->head + queue->count) % SDM_QUEUE_DEPTH] = *message;
     queue->count++;
-    return true;
 }
 
 /* The choice stays until it is popped: the guest reads it in pieces. */
 const SDMMessage *sdm_core_rx_head(SDMCore *core, uint32_t *source)
 {
     SDMQueue *queue;
-    int i;
 
-    for (i = 1; core->rx_source < 0 && i <= SDM_MAX_IDS; i++) {
-        int id = (core->rx_last + i) % SDM_MAX_IDS;
-
-        if (core->peers[id].rx.count) {
-            core->rx_source = id;
-        }
-    }
     if (core->rx_source < 0) {
-        return NULL;
+        unsigned long id = find_next_bit(core->rx_pending, SDM_MAX_IDS,
+                                         core->rx_last + 1);
+
+        if (id >= SDM_MAX_IDS) {
+            id = find_first_bit(core->rx_pending, SDM_MAX_IDS);
+        }
+        if (id >= SDM_MAX_IDS) {
+            return NULL;
+        }
+        core->rx_source = id;
     }
     *source = core->rx_source;
     queue = &core->peers[core->rx_source].rx;
     return &queue->messages[queue->head];
 }
 
-static void return_credits(SDMCore *core, uint32_t id, uint32_t n)
+static void return_credits(SDMCore *core, uint32_t id, uint32_t n, bool now)
 {
     if (id == core->id) {
         sdm_core_add_credits(core, id, n);
     } else {
-        comm_class(core)->return_credits(core->config.comm, core, id, n);
+        comm_class(core)->return_credits(core->config.comm, core, id, n, now);
     }
 }
 
@@ -148,10 +147,12 @@ void sdm_core_rx_pop(SDMCore *core)
     }
     queue = &core->peers[id].rx;
     queue->head = (queue->head + 1) % SDM_QUEUE_DEPTH;
-    queue->count--;
+    if (!--queue->count) {
+        clear_bit(id, core->rx_pending);
+    }
     core->rx_last = id;
     core->rx_source = -1;
-    return_credits(core, id, 1);
+    return_credits(core, id, 1, false);
     sdm_core_update_irq(core);
 }
 
@@ -165,7 +166,8 @@ static void rx_discard_all(SDMCore *core)
 
         if (n) {
             core->peers[id].rx.count = 0;
-            return_credits(core, id, n);
+            clear_bit(id, core->rx_pending);
+            return_credits(core, id, n, true);
         }
     }
 }
@@ -173,6 +175,45 @@ static void rx_discard_all(SDMCore *core)
 /* ------------------------------------------------------------------------
  * Sending and receiving
  */
+
+/*
+ * Credits that are kept back from a signal. A guest that takes no signals any
+ * more can still be reset and, when somebody has filled the queue of one that
+ * waits in reset, booted.
+ */
+static uint32_t reserved_credits(const SDMPeer *peer, uint32_t signal)
+{
+    uint32_t reserve = 0;
+
+    if (signal != peer->reset_signal &&
+        peer->reset_signal != SDM_SIGNAL_NONE) {
+        reserve++;
+        if (signal != peer->boot_signal &&
+            peer->boot_signal != SDM_SIGNAL_NONE) {
+            reserve++;
+        }
+    }
+    return reserve;
+}
+
+uint32_t sdm_core_plain_credits(const SDMPeer *peer)
+{
+    uint32_t reserve = reserved_credits(peer, SDM_SIGNAL_NONE);
+
+    return peer->credits > reserve ? peer->credits - reserve : 0;
+}
+
+/* Who was refused may try again, if it is worth it. */
+static void tell_tx_free(SDMCore *core, uint32_t id, bool link_is_up)
+{
+    SDMPeer *peer = &core->peers[id];
+
+    if (peer->refused && (!link_is_up || sdm_core_plain_credits(peer))) {
+        peer->refused = false;
+        id_set(core->tx_free, id);
+        sdm_core_update_irq(core);
+    }
+}
 
 uint32_t sdm_core_send(SDMCore *core, uint32_t dest, uint32_t signal,
                        const uint64_t data[2])
@@ -195,7 +236,7 @@ uint32_t sdm_core_send(SDMCore *core, uint32_t dest, uint32_t signal,
     if (signal >= peer->num_signals) {
         return SDM_TX_NO_SIGNAL;
     }
-    if (!peer->credits) {
+    if (peer->credits <= reserved_credits(peer, signal)) {
         peer->refused = true;
         return SDM_TX_BUSY;
     }
@@ -203,8 +244,9 @@ uint32_t sdm_core_send(SDMCore *core, uint32_t dest, uint32_t signal,
     trace_sdm_send(core->id, dest, signal, data[0], data[1]);
     if (dest == core->id) {
         sdm_core_receive(core, &message);
-    } else {
-        comm_class(core)->send(core->config.comm, core, &message);
+    } else if (!comm_class(core)->send(core->config.comm, core, &message)) {
+        /* Broken, and about to be declared so. */
+        return SDM_TX_NO_LINK;
     }
     return SDM_TX_OK;
 }
@@ -230,6 +272,20 @@ static void report_action(SDMCore *core, uint32_t source, uint32_t signal,
     }
 }
 
+/* The machine has been reset, and has told so: answer who asked for it. */
+static void report_resets(void *opaque)
+{
+    SDMCore *core = opaque;
+    uint32_t id;
+
+    for (id = 0; id < SDM_MAX_IDS; id++) {
+        if (core->reset_requests[id / 32] & SDM_ID_BIT(id)) {
+            report_action(core, id, core->reset_signal, SDM_ACTION_OK);
+        }
+    }
+    memset(core->reset_requests, 0, sizeof(core->reset_requests));
+}
+
 /* True if the signal is to be delivered to the guest. */
 static bool perform_action(SDMCore *core, uint32_t source,
                            const SDMMessage *message)
@@ -241,7 +297,13 @@ static bool perform_action(SDMCore *core, uint32_t source,
         return true;
     }
     result = sdm_signal_trigger(signal, message->data);
-    report_action(core, source, message->signal, result);
+    if (sdm_signal_kind(signal) == SDM_SIGNAL_RESET &&
+        result == SDM_ACTION_OK) {
+        /* So far only requested: report_resets() tells when it is done. */
+        id_set(core->reset_requests, source);
+    } else {
+        report_action(core, source, message->signal, result);
+    }
     return result == SDM_ACTION_OK;
 }
 
@@ -276,8 +338,9 @@ const char *sdm_core_receive(SDMCore *core,
                       signal->data[0], signal->data[1]);
     if (perform_action(core, signal->source, &message)) {
         queue_push(&peer->rx, &message);
+        set_bit(signal->source, core->rx_pending);
     } else {
-        return_credits(core, signal->source, 1);
+        return_credits(core, signal->source, 1, true);
     }
     sdm_core_update_irq(core);
     return NULL;
@@ -291,11 +354,7 @@ const char *sdm_core_add_credits(SDMCore *core, uint32_t id, uint32_t n)
         return "impossible number of credits";
     }
     peer->credits += n;
-    if (peer->refused) {
-        peer->refused = false;
-        id_set(core->tx_free, id);
-        sdm_core_update_irq(core);
-    }
+    tell_tx_free(core, id, true);
     return NULL;
 }
 
@@ -370,11 +429,7 @@ void sdm_core_peer_up(SDMCore *core, uint32_t id, uint32_t arch,
     peer->generation++;
     peer->action = 0;
     peer_changed(core, id);
-    if (peer->refused && peer->credits) {
-        peer->refused = false;
-        id_set(core->tx_free, id);
-        sdm_core_update_irq(core);
-    }
+    tell_tx_free(core, id, true);
 }
 
 void sdm_core_peer_down(SDMCore *core, uint32_t id, bool in_order)
@@ -383,11 +438,9 @@ void sdm_core_peer_down(SDMCore *core, uint32_t id, bool in_order)
 
     peer->state = in_order ? SDM_PEER_ABSENT : SDM_PEER_LOST;
     peer->credits = 0;
+    core->reset_requests[id / 32] &= ~SDM_ID_BIT(id);
     /* Who waits for room must not wait for ever. */
-    if (peer->refused) {
-        peer->refused = false;
-        id_set(core->tx_free, id);
-    }
+    tell_tx_free(core, id, false);
     peer_changed(core, id);
 }
 
@@ -415,6 +468,7 @@ void sdm_core_peer_action(SDMCore *core, uint32_t id, uint32_t result)
 void sdm_core_set_control(SDMCore *core, uint32_t control)
 {
     uint32_t old = core->control;
+    uint32_t id;
 
     core->control = control & SDM_CTRL_ENABLE;
     if (control & SDM_CTRL_RESET) {
@@ -425,6 +479,9 @@ void sdm_core_set_control(SDMCore *core, uint32_t control)
         memset(core->tx_data, 0, sizeof(core->tx_data));
         memset(core->peer_changed, 0, sizeof(core->peer_changed));
         memset(core->tx_free, 0, sizeof(core->tx_free));
+        for (id = 0; id < SDM_MAX_IDS; id++) {
+            core->peers[id].refused = false;
+        }
         if (sdm_core_memory(core)) {
             memory_backend_network_clear_errors(sdm_core_memory(core), false);
         }
@@ -438,6 +495,11 @@ void sdm_core_set_control(SDMCore *core, uint32_t control)
 void sdm_core_reset(SDMCore *core)
 {
     sdm_core_set_control(core, SDM_CTRL_RESET);
+    if (any_id(core->reset_requests)) {
+        /* Other parts of the machine, the CPUs among them, may come later. */
+        aio_bh_schedule_oneshot(iohandler_get_aio_context(), report_resets,
+                                core);
+    }
     if (sdm_core_memory(core)) {
         memory_backend_network_clear_errors(sdm_core_memory(core), true);
     }
@@ -527,7 +589,6 @@ bool sdm_core_realize(SDMCore *core, Object *owner, Error **errp)
 {
     int i;
 
-    core->owner = owner;
     core->rx_source = -1;
     core->boot_signal = SDM_SIGNAL_NONE;
     core->reset_signal = SDM_SIGNAL_NONE;

@@ -35,6 +35,7 @@
 #include "trace.h"
 
 #define DEFAULT_TIMEOUT_MS 5000
+#define MAX_TIMEOUT_MS (60 * 60 * 1000)
 
 struct MemoryBackendNetwork {
     HostMemoryBackend parent_obj;
@@ -45,6 +46,7 @@ struct MemoryBackendNetwork {
     MultiSocketBackend *socket;
     uint32_t timeout_ms;
     SdmOnError on_error;
+    bool registered; /* user of the memory channel */
 
     /* Slave: the own RAM, at address 0, for the connections' threads. */
     AddressSpace as;
@@ -109,7 +111,8 @@ static MemTxResult window_error(void *opaque, uint32_t id, uint64_t offset,
     if (!nm->error_bh_pending) {
         nm->error_bh_pending = true;
         object_ref(OBJECT(nm));
-        aio_bh_schedule_oneshot(qemu_get_aio_context(), window_error_bh, nm);
+        aio_bh_schedule_oneshot(iohandler_get_aio_context(), window_error_bh,
+                                nm);
     }
     qemu_mutex_unlock(&nm->error_lock);
 
@@ -361,11 +364,7 @@ static bool nm_check(MemoryBackendNetwork *nm, Error **errp)
                    page);
         return false;
     }
-    if (nm->master != multi_socket_is_master(nm->socket)) {
-        error_setg(errp, nm->master ?
-                   "'master' needs a multi-socket-backend with 'listen'" :
-                   "the multi-socket-backend has 'listen': "
-                   "'master' must be set here, too");
+    if (!multi_socket_check_role(nm->socket, nm->master, errp)) {
         return false;
     }
     if (!nm->master && nm->shared_size) {
@@ -379,8 +378,8 @@ static bool nm_check(MemoryBackendNetwork *nm, Error **errp)
                    "not zero, and less than 'size'", page);
         return false;
     }
-    if (!nm->timeout_ms) {
-        error_setg(errp, "'timeout-ms' must not be zero");
+    if (!nm->timeout_ms || nm->timeout_ms > MAX_TIMEOUT_MS) {
+        error_setg(errp, "'timeout-ms' must be from 1 to %d", MAX_TIMEOUT_MS);
         return false;
     }
     return true;
@@ -407,8 +406,10 @@ static bool nm_alloc(HostMemoryBackend *backend, Error **errp)
                                                 flags, errp)) {
         return false;
     }
-    return multi_socket_register_channel(nm->socket, SDM_PROTO_CHANNEL_MEMORY,
-                                         &nm_channel_ops, nm, errp);
+    nm->registered =
+        multi_socket_register_channel(nm->socket, SDM_PROTO_CHANNEL_MEMORY,
+                                      &nm_channel_ops, nm, errp);
+    return nm->registered;
 }
 
 /* The socket's threads and the machine refer to a completed backend. */
@@ -504,7 +505,13 @@ static void nm_init(Object *obj)
 
 static void nm_finalize(Object *obj)
 {
-    qemu_mutex_destroy(&MEMORY_BACKEND_NETWORK(obj)->error_lock);
+    MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(obj);
+
+    /* Only possible if the backend failed later and was never used. */
+    if (nm->registered) {
+        multi_socket_unregister_channel(nm->socket, SDM_PROTO_CHANNEL_MEMORY);
+    }
+    qemu_mutex_destroy(&nm->error_lock);
 }
 
 static void nm_class_init(ObjectClass *oc, void *data)

@@ -13,7 +13,6 @@
 #include "qemu/bswap.h"
 #include "qemu/host-utils.h"
 #include "memory-server.h"
-#include "trace.h"
 
 /* An access that a CPU would make at once must not be torn here either. */
 static bool is_single_access(uint64_t offset, uint32_t length)

@@ -1,8 +1,11 @@
 /*
- * multi-socket-backend: what its two source files share
+ * multi-socket-backend: what its source files share
  *
- * multi-socket.c      object, listening, connecting, handshake (main loop)
- * multi-socket-peer.c one connection: its thread, receiving, sending
+ * multi-socket.c      the object, listening, connecting (main loop)
+ * multi-socket-link.c handshake and end of a connection (main loop)
+ * multi-socket-peer.c one connection: its life and its thread
+ * multi-socket-tx.c   ... sending
+ * multi-socket-rx.c   ... receiving
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,7 +17,83 @@
 #include "qemu/thread.h"
 #include "qemu/timer.h"
 #include "io/channel-socket.h"
+#include "io/net-listener.h"
+#include "sdm/sdm-regs.h"
 #include "hw/sdm/multi-socket.h"
+
+struct MultiSocketBackend {
+    Object parent_obj;
+
+    /* Properties. */
+    bool listen;
+    char *host;
+    char *port;
+    char *path;
+
+    SocketAddress *addr;
+    QIONetListener *listener;
+    bool started;
+
+    struct {
+        const MultiSocketChannelOps *ops;
+        void *opaque;
+    } channels[SDM_PROTO_NUM_CHANNELS];
+
+    uint32_t own_id;
+    uint32_t num_ids;
+    uint32_t wanted_id;
+
+    /* Connections, and those of them that have an ID. */
+    QTAILQ_HEAD(, MultiSocketPeer) peers;
+    MultiSocketPeer *by_id[SDM_MAX_IDS];
+    unsigned num_pending;
+
+    /* Messages about strangers since then, ms. */
+    int64_t report_begin;
+    unsigned report_count;
+
+    Notifier machine_done;
+    Notifier exit;
+};
+
+/* Bytes that wait to be sent. */
+typedef struct MultiSocketTx {
+    /* Protects all here, and peer->dead. Nothing is locked after it. */
+    QemuMutex lock;
+    QemuCond room;
+
+    uint8_t *buf;
+    size_t head;
+    size_t tail;
+    size_t size;
+
+    /* The last frame in buf, if it is a posted write that can grow. */
+    size_t write_frame;
+    uint32_t write_length; /* 0: there is none */
+    uint64_t write_end;    /* address behind its last byte */
+    int64_t write_deadline; /* ns; when posted writes have to leave, 0: none */
+} MultiSocketTx;
+
+/* Bytes that were received and not looked at. */
+typedef struct MultiSocketRx {
+    /*
+     * One thread at a time receives: the connection's own or one that waits
+     * for an answer. Nothing is locked after it.
+     */
+    QemuMutex lock;
+    QemuCond freed;
+    bool busy;
+
+    /* The thread that has set busy. */
+    uint8_t *buf;
+    size_t head;
+    size_t tail;
+
+    /* Answers that threads have received for themselves; atomic */
+    unsigned own_answers;
+    /* How long to look for input before sleeping, ns; atomic, adapts itself */
+    unsigned poll_ns;
+} MultiSocketRx;
 
 struct MultiSocketPeer {
     /* Constant from creation on. */
@@ -29,6 +108,7 @@ struct MultiSocketPeer {
     /* Main loop. */
     QTAILQ_ENTRY(MultiSocketPeer) next;
     QEMUTimer *deadline;
+    bool pending; /* counted in num_pending */
     bool established;
     unsigned accepted_channels; /* bitmap: whose disconnected() is due */
 
@@ -44,40 +124,71 @@ struct MultiSocketPeer {
     /* The connection's thread. */
     QemuThread thread;
     QemuSemaphore decided;
-    uint8_t *rx;
-    size_t rx_head;
-    size_t rx_tail;
-    bool in_order; /* the peer said BYE; read after the thread has ended */
     struct sdm_proto_header handshake;
     const uint8_t *handshake_payload;
-
     EventNotifier wakeup; /* of the thread: something to send, or the end */
 
-    /* Protects all below. Nothing is locked after it. */
-    QemuMutex tx_lock;
-    QemuCond tx_room;
-    GByteArray *tx_queue;
-    size_t tx_head;
-    bool dead; /* also read without the lock, as a hint */
+    MultiSocketRx rx;
+    MultiSocketTx tx;
+
+    /* Whoever receives: the peer said BYE. Read after the thread has ended. */
+    bool in_order;
+
+    /* Written under tx.lock, read also without it as a hint. */
+    bool dead;
     char *reason;
 };
+
+/* Print @err and free it, unless there were too many of them. */
+void multi_socket_report(MultiSocketBackend *ms, Error *err);
+
+/* --- multi-socket-peer.c -------------------------------------------------- */
 
 /* The connection in @sioc, which becomes the peer's. Does not start it. */
 MultiSocketPeer *multi_socket_peer_new(MultiSocketBackend *ms,
                                        QIOChannelSocket *sioc,
-                                       uint16_t handshake_type);
+                                       uint16_t handshake_type, Error **errp);
 /* Start the thread. It calls the two functions below by bottom halves. */
 void multi_socket_peer_start(MultiSocketPeer *peer);
 /* Let the thread, which waits after the handshake frame, go on or end. */
 void multi_socket_peer_decide(MultiSocketPeer *peer, bool go_on);
 
+/* --- multi-socket-link.c --------------------------------------------------- */
+
+/* A slave introduces itself. */
+void multi_socket_hello(MultiSocketPeer *peer);
+/* A connection of @peer->ms begins: there is a deadline for the handshake. */
+void multi_socket_begin(MultiSocketPeer *peer);
 /* Main loop: the peer's first frame is there, and the thread waits. */
 void multi_socket_handshake(MultiSocketPeer *peer);
 /* Main loop: the connection is over and the thread about to end. */
 void multi_socket_closed(MultiSocketPeer *peer);
-/* The connection's thread: a frame after the handshake. */
+/* Whoever receives: a frame after the handshake. */
 const char *multi_socket_receive(MultiSocketPeer *peer,
                                  const struct sdm_proto_header *header,
                                  const uint8_t *payload);
+
+/* --- multi-socket-tx.c ---------------------------------------------------- */
+
+void multi_socket_tx_init(MultiSocketPeer *peer);
+void multi_socket_tx_destroy(MultiSocketPeer *peer);
+/*
+ * Send what has to be sent by now. Returns the time in ns until more is due,
+ * or -1, and sets *@blocked if the socket takes no more.
+ */
+int64_t multi_socket_tx_flush(MultiSocketPeer *peer, bool *blocked);
+/* Say goodbye, waiting a little so that it gets through. */
+void multi_socket_peer_bye(MultiSocketPeer *peer);
+
+/* --- multi-socket-rx.c ---------------------------------------------------- */
+
+void multi_socket_rx_init(MultiSocketPeer *peer);
+void multi_socket_rx_destroy(MultiSocketPeer *peer);
+/* The connection's thread: the next frame, waiting for it. */
+bool multi_socket_rx_first_frame(MultiSocketPeer *peer,
+                                 struct sdm_proto_header *header,
+                                 const uint8_t **payload);
+/* The connection's thread: receive until the connection is dead. */
+void multi_socket_rx_run(MultiSocketPeer *peer);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * multi-socket-backend: object, listening, connecting, handshake
+ * multi-socket-backend: the object, listening, connecting
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -7,386 +7,24 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
-#include "qemu/main-loop.h"
 #include "qom/object_interfaces.h"
 #include "io/net-listener.h"
-#include "system/runstate.h"
+#include "hw/boards.h"
+#include "hw/qdev-core.h"
 #include "system/system.h"
 #include "sdm/sdm-regs.h"
-#include "hw/sdm/boot.h"
 #include "multi-socket-internal.h"
 #include "trace.h"
 
-/* A peer has this long to complete the handshake. */
-#define HANDSHAKE_TIMEOUT_MS 10000
-
 /* Connections whose handshake is not complete; more are closed at once. */
 #define MAX_PENDING 16
-
-struct MultiSocketBackend {
-    Object parent_obj;
-
-    /* Properties. */
-    bool listen;
-    char *host;
-    char *port;
-    char *path;
-
-    SocketAddress *addr;
-    QIONetListener *listener;
-    bool started;
-
-    struct {
-        const MultiSocketChannelOps *ops;
-        void *opaque;
-    } channels[SDM_PROTO_NUM_CHANNELS];
-
-    uint32_t own_id;
-    uint32_t num_ids;
-    uint32_t wanted_id;
-
-    /* Connections, and those of them that have an ID. */
-    QTAILQ_HEAD(, MultiSocketPeer) peers;
-    MultiSocketPeer *by_id[SDM_MAX_IDS];
-    unsigned num_pending;
-
-    Notifier machine_done;
-    Notifier exit;
-};
-
-/* ------------------------------------------------------------------------
- * Handshake
- */
-
-static void peer_disconnect_channels(MultiSocketPeer *peer, bool in_order)
-{
-    MultiSocketBackend *ms = peer->ms;
-    unsigned i;
-
-    for (i = 0; i < SDM_PROTO_NUM_CHANNELS; i++) {
-        if (peer->accepted_channels & (1u << i)) {
-            ms->channels[i].ops->disconnected(ms->channels[i].opaque, peer,
-                                              in_order);
-        }
-    }
-    peer->accepted_channels = 0;
-}
-
-static bool peer_accept_channels(MultiSocketPeer *peer,
-                                 const SDMProtoSections *sections,
-                                 uint32_t *code, Error **errp)
-{
-    MultiSocketBackend *ms = peer->ms;
-    unsigned i;
-
-    for (i = 0; i < SDM_PROTO_NUM_CHANNELS; i++) {
-        const MultiSocketChannelOps *ops = ms->channels[i].ops;
-
-        if (!ops) {
-            continue;
-        }
-        *code = SDM_REJECT_CHANNEL;
-        if (ops->accept &&
-            !ops->accept(ms->channels[i].opaque, peer, sections->body[i],
-                         sections->length[i], code, errp)) {
-            peer_disconnect_channels(peer, true);
-            return false;
-        }
-        peer->accepted_channels |= 1u << i;
-    }
-    return true;
-}
-
-static void peer_describe_channels(MultiSocketPeer *peer, GByteArray *out)
-{
-    MultiSocketBackend *ms = peer->ms;
-    unsigned i;
-
-    for (i = 0; i < SDM_PROTO_NUM_CHANNELS; i++) {
-        const MultiSocketChannelOps *ops = ms->channels[i].ops;
-        g_autoptr(GByteArray) body = g_byte_array_new();
-
-        if (!ops || !ops->describe) {
-            continue;
-        }
-        ops->describe(ms->channels[i].opaque, peer, body);
-        if (body->len) {
-            sdm_proto_add_section(out, i, body);
-        }
-    }
-    assert(out->len <= SDM_PROTO_MAX_HANDSHAKE);
-}
-
-static void peer_established(MultiSocketPeer *peer)
-{
-    MultiSocketBackend *ms = peer->ms;
-    unsigned i;
-
-    peer->established = true;
-    ms->by_id[peer->id] = peer;
-    timer_free(peer->deadline);
-    peer->deadline = NULL;
-
-    trace_multi_socket_connected(peer->name, peer->id);
-    for (i = 0; i < SDM_PROTO_NUM_CHANNELS; i++) {
-        const MultiSocketChannelOps *ops = ms->channels[i].ops;
-
-        if (ops && ops->connected) {
-            ops->connected(ms->channels[i].opaque, peer);
-        }
-    }
-}
-
-static bool master_assign_id(MultiSocketBackend *ms, uint32_t wanted,
-                             uint32_t *id, uint32_t *code, Error **errp)
-{
-    if (wanted != SDM_PROTO_ID_ANY) {
-        *code = SDM_REJECT_ID;
-        if (wanted >= ms->num_ids) {
-            error_setg(errp, "slave ID %u does not exist: the master has "
-                       "IDs 1 to %u (num-slaves=%u)",
-                       wanted, ms->num_ids - 1, ms->num_ids - 1);
-            return false;
-        }
-        if (ms->by_id[wanted]) {
-            error_setg(errp, "slave ID %u is in use by %s", wanted,
-                       ms->by_id[wanted]->name);
-            return false;
-        }
-        *id = wanted;
-        return true;
-    }
-    for (*id = 1; *id < ms->num_ids; ++*id) {
-        if (!ms->by_id[*id]) {
-            return true;
-        }
-    }
-    *code = SDM_REJECT_FULL;
-    error_setg(errp, "all slave IDs are in use (num-slaves=%u)",
-               ms->num_ids - 1);
-    return false;
-}
-
-static bool master_handshake(MultiSocketPeer *peer, uint32_t *code,
-                             Error **errp)
-{
-    MultiSocketBackend *ms = peer->ms;
-    g_autoptr(GByteArray) out = g_byte_array_new();
-    struct sdm_proto_welcome welcome;
-    struct sdm_proto_hello hello;
-    SDMProtoSections sections;
-    struct iovec iov;
-    const char *what;
-
-    *code = SDM_REJECT_MALFORMED;
-    if (peer->handshake.type != SDM_PROTO_HELLO) {
-        error_setg(errp, "protocol violation: REJECT from a slave");
-        return false;
-    }
-    what = sdm_proto_parse_hello(peer->handshake_payload,
-                                 peer->handshake.length, &hello, &sections);
-    if (what) {
-        error_setg(errp, "protocol violation: %s", what);
-        return false;
-    }
-    if (hello.major != SDM_PROTO_MAJOR) {
-        *code = SDM_REJECT_VERSION;
-        error_setg(errp, "the slave speaks protocol version %u.%u, "
-                   "the master %u.%u", hello.major, hello.minor,
-                   SDM_PROTO_MAJOR, SDM_PROTO_MINOR);
-        return false;
-    }
-    if (!master_assign_id(ms, hello.id, &peer->id, code, errp)) {
-        return false;
-    }
-    peer->arch = hello.arch;
-    if (!peer_accept_channels(peer, &sections, code, errp)) {
-        return false;
-    }
-
-    welcome = (struct sdm_proto_welcome) {
-        .magic = SDM_PROTO_MAGIC,
-        .major = SDM_PROTO_MAJOR,
-        .minor = MIN(hello.minor, SDM_PROTO_MINOR),
-        .id = peer->id,
-        .num_ids = ms->num_ids,
-        .arch = sdm_boot_elf_machine(),
-    };
-    sdm_proto_add_welcome(out, &welcome);
-    peer_describe_channels(peer, out);
-    iov = (struct iovec) { .iov_base = out->data, .iov_len = out->len };
-    multi_socket_peer_send(peer, SDM_PROTO_WELCOME, 0, 0, &iov, 1);
-    return true;
-}
-
-static void master_reject(MultiSocketPeer *peer, uint32_t code, Error *err)
-{
-    const char *text = error_get_pretty(err);
-    struct iovec iov = {
-        .iov_base = (char *)text,
-        .iov_len = MIN(strlen(text), SDM_PROTO_MAX_HANDSHAKE),
-    };
-
-    multi_socket_peer_send(peer, SDM_PROTO_REJECT, 0, code, &iov, 1);
-    error_reportf_err(err, "refused a slave from %s: ", peer->name);
-}
-
-static void slave_hello(MultiSocketPeer *peer)
-{
-    MultiSocketBackend *ms = peer->ms;
-    g_autoptr(GByteArray) out = g_byte_array_new();
-    struct sdm_proto_hello hello = {
-        .magic = SDM_PROTO_MAGIC,
-        .major = SDM_PROTO_MAJOR,
-        .minor = SDM_PROTO_MINOR,
-        .id = ms->wanted_id,
-        .arch = sdm_boot_elf_machine(),
-    };
-    struct iovec iov;
-
-    sdm_proto_add_hello(out, &hello);
-    peer_describe_channels(peer, out);
-    iov = (struct iovec) { .iov_base = out->data, .iov_len = out->len };
-    multi_socket_peer_send(peer, SDM_PROTO_HELLO, 0, 0, &iov, 1);
-}
-
-static bool slave_handshake(MultiSocketPeer *peer, Error **errp)
-{
-    MultiSocketBackend *ms = peer->ms;
-    struct sdm_proto_welcome welcome;
-    SDMProtoSections sections;
-    const char *what;
-    uint32_t code;
-
-    if (peer->handshake.type == SDM_PROTO_REJECT) {
-        g_autofree char *text =
-            g_utf8_make_valid((const char *)peer->handshake_payload,
-                              peer->handshake.length);
-
-        error_setg(errp, "the master at %s refused this slave: %s",
-                   peer->name, text);
-        return false;
-    }
-    what = sdm_proto_parse_welcome(peer->handshake_payload,
-                                   peer->handshake.length, &welcome,
-                                   &sections);
-    if (what) {
-        error_setg(errp, "protocol violation by the master at %s: %s",
-                   peer->name, what);
-        return false;
-    }
-    ms->own_id = welcome.id;
-    ms->num_ids = welcome.num_ids;
-    peer->id = SDM_ID_MASTER;
-    peer->arch = welcome.arch;
-    return peer_accept_channels(peer, &sections, &code, errp);
-}
-
-void multi_socket_handshake(MultiSocketPeer *peer)
-{
-    MultiSocketBackend *ms = peer->ms;
-    Error *err = NULL;
-    uint32_t code;
-    bool ok;
-
-    ms->num_pending--;
-    if (ms->listen) {
-        ok = master_handshake(peer, &code, &err);
-        if (!ok) {
-            master_reject(peer, code, err);
-        }
-    } else {
-        ok = slave_handshake(peer, &err);
-        if (!ok) {
-            error_report_err(err);
-        }
-    }
-    if (ok) {
-        peer_established(peer);
-    }
-    multi_socket_peer_decide(peer, ok);
-}
-
-/* ------------------------------------------------------------------------
- * Life of a connection
- */
-
-const char *multi_socket_receive(MultiSocketPeer *peer,
-                                 const struct sdm_proto_header *header,
-                                 const uint8_t *payload)
-{
-    MultiSocketBackend *ms = peer->ms;
-    unsigned channel = SDM_PROTO_CHANNEL(header->type);
-
-    if (channel == SDM_PROTO_CHANNEL_LINK) {
-        if (header->type != SDM_PROTO_BYE) {
-            return "handshake frame after the handshake";
-        }
-        peer->in_order = true;
-        return NULL;
-    }
-    if (!ms->channels[channel].ops) {
-        return "frame for a channel that is not in use";
-    }
-    return ms->channels[channel].ops->receive(ms->channels[channel].opaque,
-                                              peer, header, payload);
-}
-
-static void peer_deadline(void *opaque)
-{
-    MultiSocketPeer *peer = opaque;
-
-    multi_socket_peer_fail(peer, "no handshake within %d ms",
-                           HANDSHAKE_TIMEOUT_MS);
-}
-
-static void peer_begin(MultiSocketBackend *ms, MultiSocketPeer *peer)
-{
-    QTAILQ_INSERT_TAIL(&ms->peers, peer, next);
-    ms->num_pending++;
-    peer->deadline = timer_new_ms(QEMU_CLOCK_REALTIME, peer_deadline, peer);
-    timer_mod(peer->deadline, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
-              HANDSHAKE_TIMEOUT_MS);
-    multi_socket_peer_start(peer);
-}
-
-void multi_socket_closed(MultiSocketPeer *peer)
-{
-    MultiSocketBackend *ms = peer->ms;
-    bool refused = !peer->established && peer->handshake_payload;
-
-    trace_multi_socket_closed(peer->name, peer->id, peer->reason);
-    QTAILQ_REMOVE(&ms->peers, peer, next);
-
-    if (peer->established) {
-        ms->by_id[peer->id] = NULL;
-        if (!peer->in_order) {
-            warn_report("link to %s %s lost: %s",
-                        ms->listen ? "slave" : "master", peer->name,
-                        peer->reason);
-        }
-        peer_disconnect_channels(peer, peer->in_order);
-    } else {
-        timer_free(peer->deadline);
-        peer->deadline = NULL;
-        if (!refused) {
-            ms->num_pending--;
-            error_report("no connection with %s: %s", peer->name,
-                         peer->reason);
-        }
-        if (!ms->listen) {
-            /* A slave without a master is of no use. */
-            qemu_system_shutdown_request_with_code(
-                SHUTDOWN_CAUSE_HOST_ERROR, EXIT_FAILURE);
-        }
-    }
-    multi_socket_peer_unref(peer);
-}
 
 static void multi_socket_accept(QIONetListener *listener,
                                 QIOChannelSocket *sioc, gpointer opaque)
 {
     MultiSocketBackend *ms = opaque;
+    MultiSocketPeer *peer;
+    Error *err = NULL;
 
     if (ms->num_pending >= MAX_PENDING) {
         /* Closed when the caller drops its reference. */
@@ -395,7 +33,12 @@ static void multi_socket_accept(QIONetListener *listener,
         return;
     }
     qio_channel_set_name(QIO_CHANNEL(sioc), "sdm-slave");
-    peer_begin(ms, multi_socket_peer_new(ms, sioc, SDM_PROTO_HELLO));
+    peer = multi_socket_peer_new(ms, sioc, SDM_PROTO_HELLO, &err);
+    if (!peer) {
+        multi_socket_report(ms, err);
+        return;
+    }
+    multi_socket_begin(peer);
 }
 
 static bool multi_socket_connect(MultiSocketBackend *ms, Error **errp)
@@ -409,9 +52,12 @@ static bool multi_socket_connect(MultiSocketBackend *ms, Error **errp)
         error_append_hint(errp, "Start the master first.\n");
         return false;
     }
-    peer = multi_socket_peer_new(ms, sioc, SDM_PROTO_WELCOME);
-    slave_hello(peer);
-    peer_begin(ms, peer);
+    peer = multi_socket_peer_new(ms, sioc, SDM_PROTO_WELCOME, errp);
+    if (!peer) {
+        return false;
+    }
+    multi_socket_hello(peer);
+    multi_socket_begin(peer);
     return true;
 }
 
@@ -444,6 +90,10 @@ static void multi_socket_machine_done(Notifier *notifier, void *data)
         container_of(notifier, MultiSocketBackend, machine_done);
     Error *err = NULL;
 
+    /* The machine is only to be described. */
+    if (current_machine->dumpdtb) {
+        return;
+    }
     if (!multi_socket_start(ms, &err)) {
         error_reportf_err(err, "multi-socket-backend '%s': ",
                           object_get_canonical_path_component(OBJECT(ms)));
@@ -459,7 +109,7 @@ static void multi_socket_exit(Notifier *notifier, void *data)
 
     QTAILQ_FOREACH(peer, &ms->peers, next) {
         if (peer->established) {
-            multi_socket_peer_send(peer, SDM_PROTO_BYE, 0, 0, NULL, 0);
+            multi_socket_peer_bye(peer);
         }
     }
     if (ms->listener) {
@@ -489,6 +139,29 @@ bool multi_socket_register_channel(MultiSocketBackend *ms, unsigned channel,
     }
     ms->channels[channel].ops = ops;
     ms->channels[channel].opaque = opaque;
+    return true;
+}
+
+void multi_socket_unregister_channel(MultiSocketBackend *ms, unsigned channel)
+{
+    assert(!ms->started);
+    ms->channels[channel].ops = NULL;
+    ms->channels[channel].opaque = NULL;
+}
+
+bool multi_socket_check_role(MultiSocketBackend *ms, bool master,
+                             Error **errp)
+{
+    if (master && !ms->listen) {
+        error_setg(errp, "'master' needs a multi-socket-backend with "
+                   "'listen'");
+        return false;
+    }
+    if (!master && ms->listen) {
+        error_setg(errp, "the multi-socket-backend has 'listen': 'master' "
+                   "must be set here, too");
+        return false;
+    }
     return true;
 }
 
@@ -569,6 +242,11 @@ static void multi_socket_complete(UserCreatable *uc, Error **errp)
 {
     MultiSocketBackend *ms = MULTI_SOCKET_BACKEND(uc);
 
+    if (phase_check(PHASE_MACHINE_READY)) {
+        error_setg(errp, "a multi-socket-backend cannot come after the "
+                   "machine was built: nothing could use it");
+        return;
+    }
     ms->addr = multi_socket_address(ms, errp);
     if (!ms->addr) {
         return;
@@ -601,7 +279,13 @@ static bool multi_socket_get_listen(Object *obj, Error **errp)
 
 static void multi_socket_set_listen(Object *obj, bool value, Error **errp)
 {
-    MULTI_SOCKET_BACKEND(obj)->listen = value;
+    MultiSocketBackend *ms = MULTI_SOCKET_BACKEND(obj);
+
+    if (ms->addr) {
+        error_setg(errp, "'listen' cannot change any more");
+        return;
+    }
+    ms->listen = value;
 }
 
 #define MULTI_SOCKET_STRING_PROPERTY(name)                                   \

@@ -11,6 +11,7 @@
 #include "hw/sysbus.h"
 #include "hw/sdm/core.h"
 #include "hw/sdm/machine.h"
+#include "migration/vmstate.h"
 
 OBJECT_DECLARE_SIMPLE_TYPE(SDMPlatform, SDM_PLATFORM)
 
@@ -75,6 +76,12 @@ static void sdm_platform_reset_hold(Object *obj, ResetType type)
     sdm_core_reset(&SDM_PLATFORM(obj)->core);
 }
 
+/* One state in two processes: a stream from one of them would be a lie. */
+static const VMStateDescription sdm_platform_vmstate = {
+    .name = TYPE_SDM_PLATFORM,
+    .unmigratable = 1,
+};
+
 static const Property sdm_platform_properties[] = {
     DEFINE_PROP_LINK("comm", SDMPlatform, core.config.comm,
                      TYPE_SDM_COMMUNICATION, SDMCommunication *),
@@ -92,6 +99,7 @@ static void sdm_platform_class_init(ObjectClass *oc, void *data)
     ResettableClass *rc = RESETTABLE_CLASS(oc);
 
     dc->realize = sdm_platform_realize;
+    dc->vmsd = &sdm_platform_vmstate;
     dc->desc = "Signal Distribution Module";
     rc->phases.hold = sdm_platform_reset_hold;
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);

@@ -119,7 +119,7 @@ static uint32_t read_peer(SDMCore *core, uint32_t id, unsigned field)
     case SDM_PEER_ACTION:
         return peer->action;
     case SDM_PEER_CREDITS:
-        return peer->credits;
+        return sdm_core_plain_credits(peer);
     default:
         return 0;
     }

@@ -2,8 +2,8 @@
  * The RAM of a slave in the master's window: accesses go over the network
  *
  * A load sends a request and waits for the answer, without the BQL and for a
- * bounded time. A store is posted: it waits only when the connection is
- * congested. Both travel over the one connection in the order in which they
+ * bounded time. A store is posted: it leaves together with others, and waits
+ * only when the connection is congested. Both travel over the one connection in the order in which they
  * were made, so a load sees all earlier stores.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -18,7 +18,6 @@
 #include "qemu/timer.h"
 #include "sdm/sdm-regs.h"
 #include "remote-ram.h"
-#include "trace.h"
 
 #define TYPE_SDM_REMOTE_RAM "sdm-remote-ram"
 OBJECT_DECLARE_SIMPLE_TYPE(SDMRemoteRAM, SDM_REMOTE_RAM)
@@ -51,10 +50,8 @@ struct SDMRemoteRAM {
 
     /* Protects all below. Nothing is locked after it. */
     QemuMutex lock;
-    QemuCond answered;
     QLIST_HEAD(, RemoteLoad) loads;
     uint32_t next_tag;
-    bool gone;
 };
 
 static MemTxResult remote_ram_error(SDMRemoteRAM *ram, hwaddr addr,
@@ -64,40 +61,12 @@ static MemTxResult remote_ram_error(SDMRemoteRAM *ram, hwaddr addr,
                       ram->offset + addr, is_write, cause);
 }
 
-/* Wait for the answer to @load. Returns 0 or SDM_ERR_*. */
-static uint32_t remote_load_wait(SDMRemoteRAM *ram, RemoteLoad *load)
+static uint32_t error_cause(int error)
 {
-    int64_t end = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + ram->timeout_ms;
-    uint32_t cause = 0;
-
-    qemu_mutex_lock(&ram->lock);
-    while (!load->done && !ram->gone) {
-        int64_t left = end - qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
-
-        if (left <= 0 ||
-            !qemu_cond_timedwait(&ram->answered, &ram->lock, left)) {
-            if (!load->done && !ram->gone) {
-                cause = SDM_ERR_TIMEOUT;
-            }
-            break;
-        }
-    }
-    QLIST_REMOVE(load, next);
-    if (!cause && !load->done) {
-        cause = SDM_ERR_LOST;
-    } else if (!cause && load->result != SDM_MEM_OK) {
-        cause = SDM_ERR_REFUSED;
-    }
-    qemu_mutex_unlock(&ram->lock);
-
-    if (cause == SDM_ERR_TIMEOUT) {
-        multi_socket_peer_fail(ram->peer, "no answer for %u ms",
-                               ram->timeout_ms);
-    }
-    return cause;
+    return error == -ETIMEDOUT ? SDM_ERR_TIMEOUT : SDM_ERR_LOST;
 }
 
-/* Without the BQL. Returns 0 or SDM_ERR_*. */
+/* Returns 0 or SDM_ERR_*. */
 static uint32_t remote_load(SDMRemoteRAM *ram, hwaddr addr, unsigned size,
                             uint64_t *value)
 {
@@ -105,44 +74,64 @@ static uint32_t remote_load(SDMRemoteRAM *ram, hwaddr addr, unsigned size,
     struct sdm_proto_mem mem = { .offset = addr };
     uint8_t buf[sizeof(mem)];
     struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
-    uint32_t cause;
+    int ret;
 
     WITH_QEMU_LOCK_GUARD(&ram->lock) {
         load.tag = ram->next_tag++;
         QLIST_INSERT_HEAD(&ram->loads, &load, next);
     }
     sdm_proto_put_mem(buf, &mem);
-    if (!multi_socket_peer_send(ram->peer, SDM_PROTO_MEM_READ, load.tag, size,
-                                &iov, 1)) {
-        WITH_QEMU_LOCK_GUARD(&ram->lock) {
-            QLIST_REMOVE(&load, next);
-        }
-        return SDM_ERR_LOST;
+    ret = -ECONNRESET;
+    if (multi_socket_peer_send(ram->peer, SDM_PROTO_MEM_READ, load.tag, size,
+                               &iov, 1)) {
+        ret = multi_socket_peer_wait_answer(ram->peer, &load.done,
+                                            ram->timeout_ms);
     }
-    cause = remote_load_wait(ram, &load);
+    WITH_QEMU_LOCK_GUARD(&ram->lock) {
+        QLIST_REMOVE(&load, next);
+    }
+    if (ret) {
+        return error_cause(ret);
+    }
     *value = load.value;
-    return cause;
+    return load.result == SDM_MEM_OK ? 0 : SDM_ERR_REFUSED;
+}
+
+/*
+ * Let others have the BQL while a CPU waits. A device that accesses memory
+ * keeps it: its state must not change under its hands. It waits no longer
+ * than a CPU, and no answer needs the BQL.
+ */
+static bool drop_bql(MemTxAttrs attrs)
+{
+    bool drop = bql_locked() && !attrs.unspecified;
+
+    if (drop) {
+        bql_unlock();
+    }
+    return drop;
+}
+
+static void retake_bql(bool dropped)
+{
+    if (dropped) {
+        bql_lock();
+    }
 }
 
 static MemTxResult remote_ram_read(void *opaque, hwaddr addr, uint64_t *value,
                                    unsigned size, MemTxAttrs attrs)
 {
     SDMRemoteRAM *ram = opaque;
-    bool locked = bql_locked();
     MemTxResult result = MEMTX_OK;
-    uint32_t cause;
+    bool dropped = drop_bql(attrs);
+    uint32_t cause = remote_load(ram, addr, size, value);
 
-    if (locked) {
-        bql_unlock();
-    }
-    cause = remote_load(ram, addr, size, value);
     if (cause) {
         *value = ~0ull;
         result = remote_ram_error(ram, addr, false, cause);
     }
-    if (locked) {
-        bql_lock();
-    }
+    retake_bql(dropped);
     return result;
 }
 
@@ -150,31 +139,22 @@ static MemTxResult remote_ram_write(void *opaque, hwaddr addr, uint64_t value,
                                     unsigned size, MemTxAttrs attrs)
 {
     SDMRemoteRAM *ram = opaque;
-    struct sdm_proto_mem mem = { .offset = addr };
-    uint8_t head[sizeof(mem)], data[sizeof(value)];
-    struct iovec iov[] = {
-        { .iov_base = head, .iov_len = sizeof(head) },
-        { .iov_base = data, .iov_len = size },
-    };
+    uint8_t data[sizeof(value)];
+    int ret;
 
-    if (multi_socket_peer_congested(ram->peer)) {
-        bool locked = bql_locked();
-
-        if (locked) {
-            bql_unlock();
-        }
-        multi_socket_peer_wait_room(ram->peer, ram->timeout_ms);
-        if (locked) {
-            bql_lock();
-        }
-    }
-    sdm_proto_put_mem(head, &mem);
     stn_le_p(data, size, value);
-    if (!multi_socket_peer_send(ram->peer, SDM_PROTO_MEM_WRITE, 0, 0, iov,
-                                ARRAY_SIZE(iov))) {
-        return remote_ram_error(ram, addr, true, SDM_ERR_LOST);
+    ret = multi_socket_peer_post_write(ram->peer, addr, data, size);
+    if (ret == -EAGAIN) {
+        bool dropped = drop_bql(attrs);
+
+        ret = multi_socket_peer_wait_room(ram->peer, ram->timeout_ms);
+        retake_bql(dropped);
+        if (!ret) {
+            ret = multi_socket_peer_post_write(ram->peer, addr, data, size);
+        }
     }
-    return MEMTX_OK;
+    return ret ? remote_ram_error(ram, addr, true, error_cause(ret)) :
+                 MEMTX_OK;
 }
 
 static const MemoryRegionOps remote_ram_ops = {
@@ -206,8 +186,7 @@ static const char *remote_ram_answer(SDMRemoteRAM *ram,
     }
     load->result = header->arg;
     load->value = header->length ? ldn_le_p(payload, header->length) : 0;
-    load->done = true;
-    qemu_cond_broadcast(&ram->answered);
+    qatomic_store_release(&load->done, true);
     return NULL;
 }
 
@@ -257,10 +236,6 @@ SDMRemoteRAM *sdm_remote_ram_new(Object *owner, MemoryRegion *window,
 
 void sdm_remote_ram_remove(SDMRemoteRAM *ram)
 {
-    WITH_QEMU_LOCK_GUARD(&ram->lock) {
-        ram->gone = true;
-        qemu_cond_broadcast(&ram->answered);
-    }
     memory_region_del_subregion(ram->window, &ram->mr);
     object_unref(OBJECT(ram));
 }
@@ -270,7 +245,6 @@ static void remote_ram_init(Object *obj)
     SDMRemoteRAM *ram = SDM_REMOTE_RAM(obj);
 
     qemu_mutex_init(&ram->lock);
-    qemu_cond_init(&ram->answered);
     QLIST_INIT(&ram->loads);
 }
 
@@ -278,7 +252,6 @@ static void remote_ram_finalize(Object *obj)
 {
     SDMRemoteRAM *ram = SDM_REMOTE_RAM(obj);
 
-    qemu_cond_destroy(&ram->answered);
     qemu_mutex_destroy(&ram->lock);
     multi_socket_peer_unref(ram->peer);
     object_unref(ram->owner);

@@ -1,6 +1,10 @@
 /*
  * SDM: holding a slave in reset and booting it
  *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+/*
  * A machine with the option "slave" waits: its CPUs are powered off. The boot
  * signal starts the first of them, any reset of the machine makes it wait
  * again, with its RAM as it was.
@@ -13,8 +17,6 @@
  * "-incoming shared:" on a machine that is not a slave is an error.
  *
  * All functions belong to the main loop and need the BQL.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #ifndef HW_SDM_BOOT_H
 #define HW_SDM_BOOT_H
@@ -57,7 +59,6 @@ void sdm_boot_reset(void);
 
 /* Have @n called, with NULL, whenever sdm_boot_state() has changed. */
 void sdm_boot_add_state_notifier(Notifier *n);
-void sdm_boot_remove_state_notifier(Notifier *n);
 
 /* Instruction set of the first CPU: ELF e_machine number, 0 if unknown. */
 uint32_t sdm_boot_elf_machine(void);

@@ -27,8 +27,9 @@ typedef struct SDMCore SDMCore;
  * struct SDMCommunicationClass
  * @attach: a device is realized; its configuration is complete
  * @send: deliver a signal to another machine. The device has checked the
- *     link and taken a credit, so there is room.
- * @return_credits: the guest has taken @n signals of machine @id
+ *     link and taken a credit, so there is room. False: the link is broken
+ * @return_credits: the guest has taken @n signals of machine @id. They may be
+ *     collected for a while, unless @now
  * @announce_state: sdm_core_state() of the device has changed
  * @announce_action: the result of a signal of machine @id with an action
  * @memory: the memory with the window, or NULL
@@ -37,10 +38,10 @@ struct SDMCommunicationClass {
     ObjectClass parent_class;
 
     bool (*attach)(SDMCommunication *comm, SDMCore *core, Error **errp);
-    void (*send)(SDMCommunication *comm, SDMCore *core,
+    bool (*send)(SDMCommunication *comm, SDMCore *core,
                  const struct sdm_proto_signal *signal);
     void (*return_credits)(SDMCommunication *comm, SDMCore *core, uint32_t id,
-                           uint32_t n);
+                           uint32_t n, bool now);
     void (*announce_state)(SDMCommunication *comm, SDMCore *core);
     void (*announce_action)(SDMCommunication *comm, SDMCore *core, uint32_t id,
                             uint32_t signal, uint32_t result);

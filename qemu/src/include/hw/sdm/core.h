@@ -12,6 +12,7 @@
 #define HW_SDM_CORE_H
 
 #include "hw/irq.h"
+#include "qemu/bitmap.h"
 #include "qemu/notify.h"
 #include "exec/memory.h"
 #include "sdm/sdm-regs.h"
@@ -60,7 +61,6 @@ typedef struct SDMConfig {
 
 struct SDMCore {
     SDMConfig config;
-    Object *owner;
     qemu_irq irq;
     MemoryRegion registers;
 
@@ -69,7 +69,9 @@ struct SDMCore {
     uint32_t boot_signal;
     uint32_t reset_signal;
     SDMSignal *implied_reset;
+    uint32_t reset_requests[SDM_ID_WORDS]; /* IDs that wait for the reset */
     SDMPeer peers[SDM_MAX_IDS];
+    DECLARE_BITMAP(rx_pending, SDM_MAX_IDS); /* whose queues are not empty */
     int rx_source; /* whose signal RX_HEAD shows, -1: nobody's */
     int rx_last;   /* round robin: who was served last */
     Notifier boot_notifier;
@@ -98,6 +100,8 @@ void sdm_core_init_registers(SDMCore *core, Object *owner);
 /* Returns SDM_TX_*. */
 uint32_t sdm_core_send(SDMCore *core, uint32_t dest, uint32_t signal,
                        const uint64_t data[2]);
+/* How many signals without an action can be sent before SDM_TX_BUSY. */
+uint32_t sdm_core_plain_credits(const SDMPeer *peer);
 /* The oldest signal received and its sender, or NULL. */
 const SDMMessage *sdm_core_rx_head(SDMCore *core, uint32_t *source);
 void sdm_core_rx_pop(SDMCore *core);

@@ -5,8 +5,9 @@
  * and carries frames. It does not look into them: users register one of the
  * channels of the protocol and get the frames of that channel.
  *
- * Threads: each connection has a thread of its own, which receives. Sending
- * is possible from any thread and never blocks. All other functions and all
+ * Threads: each connection has a thread of its own, which receives; a thread
+ * that waits for an answer takes its place meanwhile. Sending is possible
+ * from any thread and never blocks. All other functions and all
  * operations except receive() belong to the main loop and run under the BQL.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -34,8 +35,9 @@ typedef struct MultiSocketPeer MultiSocketPeer;
  * @disconnected: the connection ended, @in_order: announced by the peer. Also
  *     called after a successful @accept if another channel refused.
  * @receive: a frame arrived, its length is within the type's limits. Runs in
- *     the connection's thread without the BQL, never before @connected.
- *     Returns NULL or the reason for which the peer is to be dropped.
+ *     the connection's thread, or in one that waits for an answer, without
+ *     the BQL, never before @connected and never twice at a time. Returns
+ *     NULL or the reason for which the peer is to be dropped.
  *
  * @disconnected and the members after it are mandatory, others may be NULL.
  */
@@ -62,6 +64,13 @@ typedef struct MultiSocketChannelOps {
 bool multi_socket_register_channel(MultiSocketBackend *ms, unsigned channel,
                                    const MultiSocketChannelOps *ops,
                                    void *opaque, Error **errp);
+
+/* Take that back, before the start. */
+void multi_socket_unregister_channel(MultiSocketBackend *ms, unsigned channel);
+
+/* Does the user's role, master or slave, agree with the socket's? */
+bool multi_socket_check_role(MultiSocketBackend *ms, bool master,
+                             Error **errp);
 
 /* The user that registered @channel, or NULL. */
 void *multi_socket_channel_user(MultiSocketBackend *ms, unsigned channel);
@@ -116,6 +125,33 @@ void *multi_socket_peer_data(MultiSocketPeer *peer, unsigned channel);
 bool multi_socket_peer_send(MultiSocketPeer *peer, uint16_t type, uint32_t tag,
                             uint32_t arg, const struct iovec *iov, size_t niov);
 
+/**
+ * multi_socket_peer_post_write - send a MEM_WRITE that may wait for company
+ * @peer: to whom
+ * @offset: in the slave's RAM
+ * @data: what to write
+ * @length: bytes, 1 to SDM_PROTO_MAX_DATA
+ *
+ * As multi_socket_peer_send(), but the write is collected with others. It
+ * leaves before any frame that is sent later, and within a short time.
+ * Returns 0, -EAGAIN if the queue is congested, or -ECONNRESET.
+ */
+int multi_socket_peer_post_write(MultiSocketPeer *peer, uint64_t offset,
+                                 const void *data, size_t length);
+
+/**
+ * multi_socket_peer_wait_answer - wait until an answer has been served
+ * @peer: who is to answer
+ * @done: set, with release semantics, by the channel's receive()
+ * @timeout_ms: a peer that does not answer for so long is dropped
+ *
+ * Without the BQL. The calling thread may itself receive, and call the
+ * receive() of any channel. Returns 0, -ETIMEDOUT, or -ECONNRESET if the
+ * connection is broken.
+ */
+int multi_socket_peer_wait_answer(MultiSocketPeer *peer, const bool *done,
+                                  unsigned timeout_ms);
+
 /* True if so much is queued that senders of bulk data have to wait. */
 bool multi_socket_peer_congested(MultiSocketPeer *peer);
 
@@ -124,9 +160,10 @@ bool multi_socket_peer_congested(MultiSocketPeer *peer);
  * @peer: to whom
  * @timeout_ms: a peer that takes nothing for so long is dropped
  *
- * Without the BQL. Returns false if the connection is broken.
+ * Without the BQL. Returns 0, -ETIMEDOUT, or -ECONNRESET if the connection is
+ * broken.
  */
-bool multi_socket_peer_wait_room(MultiSocketPeer *peer, unsigned timeout_ms);
+int multi_socket_peer_wait_room(MultiSocketPeer *peer, unsigned timeout_ms);
 
 /* Any thread: drop the connection, for the given reason. */
 void multi_socket_peer_fail(MultiSocketPeer *peer, const char *fmt, ...)

@@ -1,0 +1,349 @@
+/*
+ * multi-socket-backend: sending on one connection
+ *
+ * A sender writes to the socket directly and never waits for it: what the
+ * socket does not take is queued, and the connection's thread sends it when
+ * there is room. Frames leave in the order of the calls.
+ *
+ * Posted writes are collected in the queue, neighbouring ones in one frame.
+ * They leave with the next frame of another kind, when there are enough of
+ * them, or after a short while.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/bswap.h"
+#include "qemu/iov.h"
+#include "qemu/lockable.h"
+#include "qemu/timer.h"
+#include "qemu/units.h"
+#include "multi-socket-internal.h"
+
+/* Bytes in the queue from which senders of bulk data wait. */
+#define TX_CONGESTED (1 * MiB)
+
+/*
+ * Nobody who keeps to the protocol has so much to say to a peer that does not
+ * listen: senders of bulk data wait, signals have credits.
+ */
+#define TX_MAX (8 * MiB)
+
+/* So many bytes of posted writes leave at once. */
+#define TX_BATCH (32 * KiB)
+
+/* Posted writes wait for company no longer than this. */
+#define TX_DELAY_NS (100 * 1000)
+
+/* A machine that exits waits no longer to say goodbye. */
+#define BYE_TIMEOUT_NS (100 * 1000 * 1000)
+
+/* Below this a copy is cheaper than another element of a vector. */
+#define TX_COPY 1024
+
+static size_t tx_queued(const MultiSocketTx *tx)
+{
+    return tx->tail - tx->head;
+}
+
+static void peer_fail_locked(MultiSocketPeer *peer, char *reason)
+{
+    if (peer->dead) {
+        g_free(reason);
+        return;
+    }
+    peer->reason = reason;
+    qatomic_set(&peer->dead, true);
+    qemu_cond_broadcast(&peer->tx.room);
+    /* Wake whoever receives, and the other side. */
+    qio_channel_shutdown(peer->ioc, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
+    event_notifier_set(&peer->wakeup);
+}
+
+void multi_socket_peer_fail(MultiSocketPeer *peer, const char *fmt, ...)
+{
+    char *reason;
+    va_list ap;
+
+    va_start(ap, fmt);
+    reason = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+
+    qemu_mutex_lock(&peer->tx.lock);
+    peer_fail_locked(peer, reason);
+    qemu_mutex_unlock(&peer->tx.lock);
+}
+
+/*
+ * Write what the socket takes. Returns the number of bytes, or -1 after
+ * having declared the connection dead.
+ */
+static ssize_t tx_write(MultiSocketPeer *peer, struct iovec *iov, size_t niov)
+{
+    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = niov };
+    ssize_t n;
+
+    do {
+        n = sendmsg(peer->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        return 0;
+    }
+    if (n < 0) {
+        peer_fail_locked(peer, g_strdup_printf("sending: %s",
+                                               strerror(errno)));
+    }
+    return n;
+}
+
+/* Room for @length bytes at the tail. */
+static uint8_t *tx_reserve(MultiSocketTx *tx, size_t length)
+{
+    if (tx->size - tx->tail < length && tx->head) {
+        memmove(tx->buf, tx->buf + tx->head, tx_queued(tx));
+        tx->write_frame -= tx->head;
+        tx->tail -= tx->head;
+        tx->head = 0;
+    }
+    if (tx->size - tx->tail < length) {
+        tx->size = MAX(2 * tx->size, tx->tail + length);
+        tx->buf = g_realloc(tx->buf, tx->size);
+    }
+    return tx->buf + tx->tail;
+}
+
+static void tx_append(MultiSocketTx *tx, const void *data, size_t length)
+{
+    memcpy(tx_reserve(tx, length), data, length);
+    tx->tail += length;
+}
+
+/* Send the queue. False if the socket takes no more, or is dead. */
+static bool tx_flush_locked(MultiSocketPeer *peer)
+{
+    MultiSocketTx *tx = &peer->tx;
+
+    tx->write_length = 0;
+    tx->write_deadline = 0;
+    while (!peer->dead && tx_queued(tx)) {
+        struct iovec iov = {
+            .iov_base = tx->buf + tx->head,
+            .iov_len = tx_queued(tx),
+        };
+        ssize_t n = tx_write(peer, &iov, 1);
+
+        if (n <= 0) {
+            return false;
+        }
+        tx->head += n;
+        if (tx_queued(tx) < TX_CONGESTED) {
+            qemu_cond_broadcast(&tx->room);
+        }
+    }
+    tx->head = tx->tail = 0;
+    return !peer->dead;
+}
+
+int64_t multi_socket_tx_flush(MultiSocketPeer *peer, bool *blocked)
+{
+    MultiSocketTx *tx = &peer->tx;
+    int64_t left = -1;
+
+    QEMU_LOCK_GUARD(&tx->lock);
+
+    *blocked = false;
+    if (tx->write_deadline) {
+        left = tx->write_deadline - get_clock();
+        if (left > 0) {
+            return left;
+        }
+        left = -1;
+    }
+    if (tx_queued(tx)) {
+        *blocked = !tx_flush_locked(peer) && !peer->dead;
+    }
+    return left;
+}
+
+bool multi_socket_peer_send(MultiSocketPeer *peer, uint16_t type, uint32_t tag,
+                            uint32_t arg, const struct iovec *iov, size_t niov)
+{
+    MultiSocketTx *tx = &peer->tx;
+    struct sdm_proto_header header = {
+        .type = type,
+        .length = iov_size(iov, niov),
+        .tag = tag,
+        .arg = arg,
+    };
+    uint8_t head[SDM_PROTO_HEADER_SIZE];
+    struct iovec v[1 + MULTI_SOCKET_MAX_IOV];
+    ssize_t sent = 0;
+    bool was_queued;
+    size_t i;
+
+    assert(niov <= MULTI_SOCKET_MAX_IOV);
+    sdm_proto_put_header(head, &header);
+    v[0] = (struct iovec) { .iov_base = head, .iov_len = sizeof(head) };
+    for (i = 0; i < niov; i++) {
+        v[1 + i] = iov[i];
+    }
+
+    QEMU_LOCK_GUARD(&tx->lock);
+
+    if (peer->dead) {
+        return false;
+    }
+    was_queued = tx_queued(tx);
+    if (was_queued && header.length > TX_COPY) {
+        was_queued = !tx_flush_locked(peer);
+    }
+    if (!was_queued) {
+        sent = tx_write(peer, v, niov + 1);
+        if (sent < 0) {
+            return false;
+        }
+        if (sent == sizeof(head) + header.length) {
+            return true;
+        }
+    }
+    if (tx_queued(tx) > TX_MAX) {
+        peer_fail_locked(peer, g_strdup("the peer does not take what it is "
+                                        "sent"));
+        return false;
+    }
+    for (i = 0; i < niov + 1; i++) {
+        size_t skip = MIN(sent, v[i].iov_len);
+
+        sent -= skip;
+        tx_append(tx, v[i].iov_base + skip, v[i].iov_len - skip);
+    }
+    if (!tx_flush_locked(peer)) {
+        /* The thread goes on when there is room. */
+        event_notifier_set(&peer->wakeup);
+    }
+    return !peer->dead;
+}
+
+/* Make the last frame in the queue longer if it ends at @offset. */
+static bool tx_extend_write(MultiSocketTx *tx, uint64_t offset,
+                            const void *data, size_t length)
+{
+    if (!tx->write_length || tx->write_end != offset ||
+        tx->write_length + length > SDM_PROTO_MAX_DATA) {
+        return false;
+    }
+    tx_append(tx, data, length);
+    tx->write_length += length;
+    tx->write_end += length;
+    stl_le_p(tx->buf + tx->write_frame +
+             offsetof(struct sdm_proto_header, length),
+             sizeof(struct sdm_proto_mem) + tx->write_length);
+    return true;
+}
+
+static void tx_append_write(MultiSocketTx *tx, uint64_t offset,
+                            const void *data, size_t length)
+{
+    struct sdm_proto_mem mem = { .offset = offset };
+    struct sdm_proto_header header = {
+        .type = SDM_PROTO_MEM_WRITE,
+        .length = sizeof(mem) + length,
+    };
+    uint8_t *p = tx_reserve(tx, SDM_PROTO_HEADER_SIZE + header.length);
+
+    tx->write_frame = tx->tail;
+    tx->write_length = length;
+    tx->write_end = offset + length;
+    sdm_proto_put_header(p, &header);
+    sdm_proto_put_mem(p + SDM_PROTO_HEADER_SIZE, &mem);
+    memcpy(p + SDM_PROTO_HEADER_SIZE + sizeof(mem), data, length);
+    tx->tail += SDM_PROTO_HEADER_SIZE + header.length;
+}
+
+int multi_socket_peer_post_write(MultiSocketPeer *peer, uint64_t offset,
+                                 const void *data, size_t length)
+{
+    MultiSocketTx *tx = &peer->tx;
+
+    QEMU_LOCK_GUARD(&tx->lock);
+
+    if (peer->dead) {
+        return -ECONNRESET;
+    }
+    if (tx_queued(tx) >= TX_CONGESTED) {
+        return -EAGAIN;
+    }
+    if (!tx_extend_write(tx, offset, data, length)) {
+        tx_append_write(tx, offset, data, length);
+    }
+    if (tx_queued(tx) >= TX_BATCH) {
+        if (!tx_flush_locked(peer)) {
+            event_notifier_set(&peer->wakeup);
+        }
+    } else if (!tx->write_deadline) {
+        tx->write_deadline = get_clock() + TX_DELAY_NS;
+        event_notifier_set(&peer->wakeup);
+    }
+    return peer->dead ? -ECONNRESET : 0;
+}
+
+bool multi_socket_peer_congested(MultiSocketPeer *peer)
+{
+    QEMU_LOCK_GUARD(&peer->tx.lock);
+
+    return tx_queued(&peer->tx) >= TX_CONGESTED;
+}
+
+int multi_socket_peer_wait_room(MultiSocketPeer *peer, unsigned timeout_ms)
+{
+    MultiSocketTx *tx = &peer->tx;
+
+    QEMU_LOCK_GUARD(&tx->lock);
+
+    while (!peer->dead && tx_queued(tx) >= TX_CONGESTED) {
+        if (!qemu_cond_timedwait(&tx->room, &tx->lock, timeout_ms)) {
+            peer_fail_locked(peer, g_strdup_printf(
+                "the peer took no data for %u ms", timeout_ms));
+            return -ETIMEDOUT;
+        }
+    }
+    return peer->dead ? -ECONNRESET : 0;
+}
+
+void multi_socket_peer_bye(MultiSocketPeer *peer)
+{
+    int64_t end = get_clock() + BYE_TIMEOUT_NS;
+
+    multi_socket_peer_send(peer, SDM_PROTO_BYE, 0, 0, NULL, 0);
+
+    QEMU_LOCK_GUARD(&peer->tx.lock);
+
+    while (!peer->dead && tx_queued(&peer->tx) && get_clock() < end) {
+        GPollFD fd = { .fd = peer->fd, .events = G_IO_OUT };
+
+        qemu_poll_ns(&fd, 1, end - get_clock());
+        tx_flush_locked(peer);
+    }
+    qio_channel_shutdown(peer->ioc, QIO_CHANNEL_SHUTDOWN_WRITE, NULL);
+}
+
+void multi_socket_tx_init(MultiSocketPeer *peer)
+{
+    MultiSocketTx *tx = &peer->tx;
+
+    qemu_mutex_init(&tx->lock);
+    qemu_cond_init(&tx->room);
+    tx->size = 2 * TX_BATCH;
+    tx->buf = g_malloc(tx->size);
+}
+
+void multi_socket_tx_destroy(MultiSocketPeer *peer)
+{
+    MultiSocketTx *tx = &peer->tx;
+
+    g_free(tx->buf);
+    qemu_cond_destroy(&tx->room);
+    qemu_mutex_destroy(&tx->lock);
+}
