@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -26,7 +25,7 @@
 
 struct boot {
 	const struct options *options;
-	uint32_t timeout_ms;
+	u32 timeout_ms;
 	const char *image_name;
 	const char *dtb_name;
 	struct device device;
@@ -50,7 +49,7 @@ static bool is_raw(const struct boot *boot)
 	return given(boot, OPTION_RAW | OPTION_LOAD);
 }
 
-static int parse_operands(struct boot *boot, uint32_t *number, uint32_t *id)
+static int parse_operands(struct boot *boot, u32 *number, u32 *id)
 {
 	const struct options *options = boot->options;
 
@@ -63,10 +62,24 @@ static int parse_operands(struct boot *boot, uint32_t *number, uint32_t *id)
 		boot->dtb_name = options->operands[3];
 
 	if (given(boot, OPTION_ENTRY) && !is_raw(boot))
-		return usage_error("--entry is for raw images; add --raw or --load ADDR");
+		return usage_error(
+			"--entry is for raw images; add --raw or --load ADDR");
 	if (!boot->dtb_name && given(boot, OPTION_INITRD | OPTION_APPEND))
-		return usage_error("--initrd and --append go into the device tree; give a DTB");
+		return usage_error(
+			"--initrd and --append go into the device tree; give a DTB");
 	return 0;
+}
+
+static void running(const struct boot *boot)
+{
+	const struct sdm_peer_info *peer = &boot->peer;
+
+	if (peer->reset_signal == SDM_NO_SIGNAL)
+		error("%s is running and offers no reset signal; restart its machine",
+		      peer_name(peer->peer));
+	else
+		error("%s is running; reset it first: sdm-test -R %u %u",
+		      peer_name(peer->peer), boot->device.number, peer->peer);
 }
 
 static int check_peer(const struct boot *boot)
@@ -79,11 +92,10 @@ static int check_peer(const struct boot *boot)
 		break;
 	case SDM_STATE_RUNNING:
 		if (peer->flags & SDM_PEER_FLAG_SELF)
-			error("ID %" PRIu32 " is this machine itself; give the ID of a slave",
+			error("ID %u is this machine itself; give the ID of a slave",
 			      peer->peer);
 		else
-			error("%s is running; reset it first: sdm-test -R %" PRIu32 " %" PRIu32,
-			      name, boot->device.number, peer->peer);
+			running(boot);
 		return -1;
 	case SDM_STATE_CONNECTING:
 		error("%s is connecting still; try again", name);
@@ -108,28 +120,28 @@ static int check_arch(const struct boot *boot)
 {
 	unsigned int machine = boot->image.machine;
 	unsigned int arch = boot->peer.arch;
+	char is[MACHINE_TEXT], wanted[MACHINE_TEXT];
 
 	if (!machine || !arch || machine == arch)
 		return 0;
-	/* The texts share a buffer for machines without a name. */
-	error("%s (%s, machine %u) is not for %s (machine %u, %s)",
-	      boot->kernel.name, boot->image.format, machine,
-	      peer_name(boot->peer.peer), arch, machine_name(arch));
+	error("%s (%s) is for %s, %s is %s; give an image for that",
+	      boot->kernel.name, boot->image.format, machine_name(machine, is),
+	      peer_name(boot->peer.peer), machine_name(arch, wanted));
 	return -1;
 }
 
 static int read_kernel(struct boot *boot)
 {
 	const struct options *options = boot->options;
-	uint64_t load = boot->peer.mem_base, entry;
+	u64 load = boot->peer.mem_base, entry;
 
 	if (file_read(&boot->kernel, boot->image_name, boot->peer.mem_size))
 		return -1;
-	if (!is_raw(boot))
-		return image_recognise(&boot->kernel, &boot->image) ||
-				       check_arch(boot) ?
-			       -1 :
-			       0;
+	if (!is_raw(boot)) {
+		if (image_recognise(&boot->kernel, &boot->image))
+			return -1;
+		return check_arch(boot);
+	}
 
 	if (given(boot, OPTION_LOAD))
 		load = options->load;
@@ -176,8 +188,8 @@ static int make_plan(struct boot *boot)
 
 	if (plan_make(&boot->plan, &input))
 		return -1;
-	explain("%s, entry 0x%" PRIx64 ", device tree 0x%" PRIx64,
-		boot->image.format, boot->plan.entry, boot->plan.dtb);
+	explain("%s, entry 0x%llx, device tree 0x%llx", boot->image.format,
+		boot->plan.entry, boot->plan.dtb);
 	return 0;
 }
 
@@ -203,12 +215,11 @@ static int check_same_peer(const struct boot *boot)
 	return -1;
 }
 
-static uint32_t error_count(const struct boot *boot)
+static u32 error_count(const struct boot *boot)
 {
-	struct device now;
+	struct device now = boot->device;
 
 	/* A failure here shows up in the next call that matters. */
-	now = boot->device;
 	if (device_refresh(&now))
 		return 0;
 	return now.info.error_count;
@@ -229,7 +240,7 @@ static int verify(struct boot *boot, const struct memory *memory, bool show)
 static int transfer(struct boot *boot, const struct memory *memory)
 {
 	bool show = !quiet && !boot->options->json;
-	uint32_t errors = error_count(boot);
+	u32 errors = error_count(boot);
 	struct progress progress;
 	int ret;
 
@@ -244,15 +255,37 @@ static int transfer(struct boot *boot, const struct memory *memory)
 	 * Writes do not wait for an answer, so one may have failed unseen, on
 	 * this or on another peer's memory.
 	 */
-	if (given(boot, OPTION_VERIFY) || error_count(boot) != errors)
-		return verify(boot, memory, show);
-	return 0;
+	if (error_count(boot) != errors)
+		explain("there were access errors: verifying");
+	else if (!given(boot, OPTION_VERIFY))
+		return 0;
+	return verify(boot, memory, show);
+}
+
+static int load_and_start(struct boot *boot, const struct memory *memory)
+{
+	int ret;
+
+	ret = check_same_peer(boot);
+	if (!ret)
+		ret = transfer(boot, memory);
+	if (!ret)
+		ret = check_same_peer(boot);
+	if (!ret && interrupted()) {
+		error("interrupted");
+		ret = -1;
+	}
+	if (!ret)
+		return device_boot(&boot->device, &boot->peer, boot->plan.entry,
+				   boot->plan.dtb, boot->timeout_ms);
+	error("%s was not started", peer_name(boot->peer.peer));
+	return -1;
 }
 
 static int load(struct boot *boot)
 {
 	struct memory memory;
-	int ret = -1;
+	int ret;
 
 	if (memory_open(&memory, &boot->device, &boot->peer, O_RDWR))
 		return -1;
@@ -260,23 +293,10 @@ static int load(struct boot *boot)
 	if (flock(memory.fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
 		error("another sdm-test is loading %s",
 		      peer_name(boot->peer.peer));
-		goto close;
-	}
-	if (check_same_peer(boot))
-		goto close;
-	ret = transfer(boot, &memory);
-	if (!ret)
-		ret = check_same_peer(boot);
-	if (!ret && interrupted()) {
-		error("interrupted");
 		ret = -1;
+	} else {
+		ret = load_and_start(boot, &memory);
 	}
-	if (ret)
-		error("%s was not started", peer_name(boot->peer.peer));
-	else
-		ret = device_boot(&boot->device, &boot->peer, boot->plan.entry,
-				  boot->plan.dtb, boot->timeout_ms);
-close:
 	memory_close(&memory);
 	return ret;
 }
@@ -312,14 +332,14 @@ static void print_json(const struct boot *boot)
 
 static void print_started(const struct boot *boot)
 {
-	uint64_t bytes = plan_bytes(&boot->plan);
+	u64 bytes = plan_bytes(&boot->plan);
 	char rate[RATE_TEXT];
 
 	if (boot->options->json) {
 		print_json(boot);
 	} else if (!quiet) {
 		printf("%s started\n", peer_name(boot->peer.peer));
-		printf("loaded %" PRIu64 " bytes in %.3f s, %s%s\n", bytes,
+		printf("loaded %llu bytes in %.3f s, %s%s\n", bytes,
 		       boot->seconds, rate_text(rate, bytes, boot->seconds),
 		       boot->verified ? ", verified" : "");
 	}
@@ -328,7 +348,7 @@ static void print_started(const struct boot *boot)
 int command_boot(const struct options *options)
 {
 	static struct boot boot;
-	uint32_t number, id;
+	u32 number, id;
 	int ret;
 
 	boot.options = options;

@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,20 +24,20 @@ static const char *role(const struct device *device)
 }
 
 /* The number of a signal, or a dash. */
-static const char *signal_text(uint32_t signal, char text[16])
+static const char *signal_text(u32 signal, char text[16])
 {
 	if (signal == SDM_NO_SIGNAL)
 		return "-";
-	snprintf(text, 16, "%" PRIu32, signal);
+	snprintf(text, 16, "%u", signal);
 	return text;
 }
 
-static void size_text(char *text, size_t length, uint64_t size)
+static void size_text(char *text, size_t length, u64 size)
 {
 	if (size && !(size & ((1 << 20) - 1)))
-		snprintf(text, length, "%" PRIu64 " MiB", size >> 20);
+		snprintf(text, length, "%llu MiB", size >> 20);
 	else
-		snprintf(text, length, "%" PRIu64 " KiB", size >> 10);
+		snprintf(text, length, "%llu KiB", size >> 10);
 }
 
 static void print_device(const struct device *device)
@@ -50,17 +49,16 @@ static void print_device(const struct device *device)
 	if (info->id == SDM_ID_NONE)
 		fputs("no ID yet", stdout);
 	else
-		printf("ID %" PRIu32, info->id);
-	printf(" of 0..%" PRIu32 ", %" PRIu32 " signals, version %u.%u",
-	       info->num_ids - 1, info->num_signals, info->hw_version >> 16,
+		printf("ID %u", info->id);
+	printf(" of 0..%u, %u signals, version %u.%u", info->num_ids - 1,
+	       info->num_signals, info->hw_version >> 16,
 	       info->hw_version & 0xffff);
 	if (info->flags & SDM_INFO_WINDOW) {
 		size_text(size, sizeof(size), info->window_size);
-		printf(", window of %s at 0x%" PRIx64, size,
-		       (uint64_t)info->window_base);
+		printf(", window of %s at 0x%llx", size, info->window_base);
 	}
 	if (info->error_count)
-		printf(", %" PRIu32 " access errors", info->error_count);
+		printf(", %u access errors", info->error_count);
 	puts("\n  ID STATE      LINK     DRIVER ARCH       SIGNALS BOOT RESET MEMORY");
 }
 
@@ -70,18 +68,18 @@ static const char *link_text(const struct sdm_peer_info *peer, char text[16])
 		return "self";
 	if (!peer_linked(peer))
 		return "down";
-	snprintf(text, 16, "up #%" PRIu32, peer->generation);
+	snprintf(text, 16, "up #%u", peer->generation);
 	return text;
 }
 
 static void print_peer(const struct sdm_peer_info *peer)
 {
-	char boot[16], reset[16], link[16], size[32];
+	char boot[16], reset[16], link[16], size[32], arch[MACHINE_TEXT];
 
-	printf("%4" PRIu32 " %-10s %-8s %-6s %-10s %7" PRIu32 " %4s %5s ",
-	       peer->peer, state_name(peer->state), link_text(peer, link),
+	printf("%4u %-10s %-8s %-6s %-10s %7u %4s %5s ", peer->peer,
+	       state_name(peer->state), link_text(peer, link),
 	       peer->flags & SDM_PEER_FLAG_DRIVER ? "yes" : "no",
-	       machine_name(peer->arch), peer->num_signals,
+	       machine_name(peer->arch, arch), peer->num_signals,
 	       signal_text(peer->boot_signal, boot),
 	       signal_text(peer->reset_signal, reset));
 	if (!peer->mem_size) {
@@ -89,7 +87,7 @@ static void print_peer(const struct sdm_peer_info *peer)
 		return;
 	}
 	size_text(size, sizeof(size), peer->mem_size);
-	printf("%s at 0x%" PRIx64 "\n", size, (uint64_t)peer->mem_base);
+	printf("%s at 0x%llx\n", size, peer->mem_base);
 }
 
 static void json_device(const struct device *device)
@@ -115,7 +113,7 @@ static void json_device(const struct device *device)
 	json_number("errors", info->error_count);
 }
 
-static void json_signal(const char *key, uint32_t signal)
+static void json_signal(const char *key, u32 signal)
 {
 	if (signal == SDM_NO_SIGNAL)
 		json_null(key);
@@ -125,6 +123,8 @@ static void json_signal(const char *key, uint32_t signal)
 
 static void json_peer(const struct sdm_peer_info *peer)
 {
+	char arch[MACHINE_TEXT];
+
 	json_open(NULL, '{');
 	json_number("peer", peer->peer);
 	json_string("state", state_name(peer->state));
@@ -132,7 +132,7 @@ static void json_peer(const struct sdm_peer_info *peer)
 	json_bool("self", peer->flags & SDM_PEER_FLAG_SELF);
 	json_bool("driver", peer->flags & SDM_PEER_FLAG_DRIVER);
 	json_number("generation", peer->generation);
-	json_string("arch", machine_name(peer->arch));
+	json_string("arch", machine_name(peer->arch, arch));
 	json_number("signals", peer->num_signals);
 	json_number("credits", peer->credits);
 	json_signal("boot_signal", peer->boot_signal);
@@ -146,7 +146,7 @@ static void json_peer(const struct sdm_peer_info *peer)
 static int list_peers(const struct device *device, bool json)
 {
 	struct sdm_peer_info peer;
-	uint32_t id;
+	u32 id;
 
 	for (id = 0; id < device->info.num_ids; id++) {
 		if (device_peer(device, id, &peer))
@@ -159,7 +159,7 @@ static int list_peers(const struct device *device, bool json)
 	return 0;
 }
 
-static int list_device(uint32_t number, bool json)
+static int list_device(u32 number, bool json)
 {
 	struct device device;
 	int ret;
@@ -183,23 +183,24 @@ static int list_device(uint32_t number, bool json)
 	return ret;
 }
 
-/* Is this sdmN? Not sdmN-pM. */
+/* Is this sdmN? Not sdmN-pM, and not a partition of the 13th SCSI disk. */
 static int is_device(const struct dirent *entry)
 {
-	uint64_t number;
+	u64 number;
 
-	return !strncmp(entry->d_name, "sdm", 3) &&
-	       !parse_number(entry->d_name + 3, UINT32_MAX, &number);
+	return (entry->d_type == DT_CHR || entry->d_type == DT_UNKNOWN) &&
+	       !strncmp(entry->d_name, "sdm", 3) &&
+	       !parse_number(entry->d_name + 3, U32_MAX, &number);
 }
 
-static uint32_t device_number(const struct dirent *entry)
+static u32 device_number(const struct dirent *entry)
 {
 	return strtoul(entry->d_name + 3, NULL, 10);
 }
 
 static int by_number(const struct dirent **a, const struct dirent **b)
 {
-	uint32_t x = device_number(*a), y = device_number(*b);
+	u32 x = device_number(*a), y = device_number(*b);
 
 	return x < y ? -1 : x > y;
 }
@@ -229,7 +230,7 @@ static int list_all(bool json)
 
 int command_list(const struct options *options)
 {
-	uint32_t number;
+	u32 number;
 	int ret;
 
 	if (options->nr_operands &&

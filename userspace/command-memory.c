@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,9 +22,9 @@
 
 /* A range of a peer's memory, as the operands have it. */
 struct target {
-	uint32_t number;
-	uint32_t id;
-	uint64_t offset;
+	u32 number;
+	u32 id;
+	u64 offset;
 	struct device device;
 	struct sdm_peer_info peer;
 	struct memory memory;
@@ -62,14 +61,14 @@ static void target_close(struct target *target)
 }
 
 /* As "hexdump -C" and "xxd" have it, without leaving out repetitions. */
-static void print_hex(uint64_t offset, const uint8_t *data, size_t size)
+static void print_hex(u64 offset, const u8 *data, size_t size)
 {
 	size_t i;
 
 	for (; size; offset += HEX_WIDTH, data += HEX_WIDTH) {
 		size_t n = size < HEX_WIDTH ? size : HEX_WIDTH;
 
-		printf("%08" PRIx64 " ", offset);
+		printf("%08llx ", offset);
 		for (i = 0; i < HEX_WIDTH; i++) {
 			if (i < n)
 				printf(" %02x", data[i]);
@@ -84,11 +83,11 @@ static void print_hex(uint64_t offset, const uint8_t *data, size_t size)
 	}
 }
 
-static int read_to(const struct target *target, uint64_t size, FILE *output,
+static int read_to(const struct target *target, u64 size, FILE *output,
 		   const char *name)
 {
-	static uint8_t buffer[CHUNK];
-	uint64_t offset = target->offset;
+	static u8 buffer[CHUNK];
+	u64 offset = target->offset;
 
 	while (size) {
 		size_t n = size < CHUNK ? size : CHUNK;
@@ -112,8 +111,7 @@ static int read_to(const struct target *target, uint64_t size, FILE *output,
 }
 
 /* FILE as the operand has it: none, "-" or a name. */
-static int read_to_file(const struct target *target, uint64_t size,
-			const char *name)
+static int read_to_file(const struct target *target, u64 size, const char *name)
 {
 	FILE *file;
 	int ret;
@@ -140,7 +138,7 @@ int command_read(const struct options *options)
 {
 	const char *name = NULL;
 	struct target target;
-	uint64_t size;
+	u64 size;
 	int ret;
 
 	if (target_operands(&target, options) ||
@@ -163,8 +161,7 @@ int command_read(const struct options *options)
 }
 
 static void print_written(const struct options *options,
-			  const struct target *target, uint64_t size,
-			  double seconds)
+			  const struct target *target, u64 size, double seconds)
 {
 	char rate[RATE_TEXT];
 
@@ -178,14 +175,13 @@ static void print_written(const struct options *options,
 		json_bool("verified", options->given & OPTION_VERIFY);
 		json_close('}');
 	} else if (!quiet) {
-		printf("wrote %" PRIu64 " bytes in %.3f s, %s\n", size, seconds,
+		printf("wrote %llu bytes in %.3f s, %s\n", size, seconds,
 		       rate_text(rate, size, seconds));
 	}
 }
 
 /* The file as a plan of one piece: what is done for -b serves here, too. */
-static void plan_file(struct plan *plan, const struct file *file,
-		      uint64_t offset)
+static void plan_file(struct plan *plan, const struct file *file, u64 offset)
 {
 	*plan = (struct plan){
 		.nr_pieces = 1,
@@ -251,9 +247,9 @@ int command_write(const struct options *options)
 static int compare_file(const struct options *options,
 			const struct target *target, const struct file *file)
 {
-	uint64_t offset = target->offset;
+	u64 offset = target->offset;
 	struct progress progress;
-	uint8_t found = 0;
+	u8 found = 0;
 	int ret;
 
 	progress_start(&progress, !quiet && !options->json, "compare",
@@ -275,7 +271,7 @@ static int compare_file(const struct options *options,
 			json_hex("difference", offset);
 		json_close('}');
 	} else if (ret) {
-		error("%s differs at offset 0x%" PRIx64 " of the memory: 0x%02x there, 0x%02x in the file",
+		error("%s differs at offset 0x%llx of the memory: 0x%02x there, 0x%02x in the file",
 		      file->name, offset, found,
 		      file->data[offset - target->offset]);
 	} else if (!quiet) {

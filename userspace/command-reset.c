@@ -13,7 +13,7 @@
 int command_reset(const struct options *options)
 {
 	struct device device;
-	uint32_t number, id, timeout_ms;
+	u32 number, id, timeout_ms;
 	int ret;
 
 	if (operand_u32(options->operands[0], "DEV", &number) ||

@@ -3,7 +3,6 @@
  * -s: send a signal.
  */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "command.h"
@@ -13,7 +12,7 @@
 
 #define DEFAULT_TIMEOUT_MS 10000
 
-static void print_sent(const struct options *options, uint32_t number,
+static void print_sent(const struct options *options, u32 number,
 		       const struct sdm_send *send)
 {
 	if (options->json) {
@@ -27,9 +26,8 @@ static void print_sent(const struct options *options, uint32_t number,
 		json_close(']');
 		json_close('}');
 	} else if (!quiet) {
-		printf("signal %u to %u payload 0x%" PRIx64 " 0x%" PRIx64 "\n",
-		       send->signal, send->peer, (uint64_t)send->payload[0],
-		       (uint64_t)send->payload[1]);
+		printf("signal %u to %u payload 0x%llx 0x%llx\n", send->signal,
+		       send->peer, send->payload[0], send->payload[1]);
 	}
 }
 
@@ -37,21 +35,18 @@ int command_send(const struct options *options)
 {
 	char *const *operands = options->operands;
 	struct device device;
-	uint64_t payload[SDM_PAYLOAD_WORDS] = { 0 };
 	struct sdm_send send = { .timeout_ms = DEFAULT_TIMEOUT_MS };
-	uint32_t number;
+	u32 number;
 	int ret;
 
 	if (operand_u32(operands[0], "DEV", &number) ||
 	    operand_u32(operands[1], "DEST", &send.peer) ||
 	    operand_u32(operands[2], "SIGNAL", &send.signal) ||
 	    (options->nr_operands > 3 &&
-	     operand_u64(operands[3], "P0", &payload[0])) ||
+	     operand_u64(operands[3], "P0", &send.payload[0])) ||
 	    (options->nr_operands > 4 &&
-	     operand_u64(operands[4], "P1", &payload[1])))
+	     operand_u64(operands[4], "P1", &send.payload[1])))
 		return EXIT_USAGE;
-	send.payload[0] = payload[0];
-	send.payload[1] = payload[1];
 	if (options->given & OPTION_TIMEOUT)
 		send.timeout_ms = options->timeout_ms;
 

@@ -3,7 +3,6 @@
  * -w: print events. --answer: send signals back to where they came from.
  */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "command.h"
@@ -18,14 +17,14 @@
 /* What is still to be waited for. */
 struct waiting {
 	struct device device;
-	int64_t deadline_ms;
-	uint64_t signals;
-	uint64_t wanted; /* 0: no limit */
+	s64 deadline_ms;
+	u64 signals;
+	u64 wanted; /* 0: no limit */
 	bool has_seqno;
-	uint32_t seqno;
+	u32 seqno;
 };
 
-static void print_event_json(const struct sdm_event *event, uint32_t lost)
+static void print_event_json(const struct sdm_event *event, u32 lost)
 {
 	json_open(NULL, '{');
 	switch (event->type) {
@@ -58,18 +57,16 @@ static void print_event_json(const struct sdm_event *event, uint32_t lost)
 	json_close('}');
 }
 
-static void print_event(const struct sdm_event *event, uint32_t lost)
+static void print_event(const struct sdm_event *event, u32 lost)
 {
 	if (verbose)
-		printf("[%5" PRIu64 ".%06" PRIu64 "] ",
-		       (uint64_t)event->timestamp_ns / 1000000000,
-		       (uint64_t)event->timestamp_ns % 1000000000 / 1000);
+		printf("[%5llu.%06llu] ", event->timestamp_ns / 1000000000,
+		       event->timestamp_ns % 1000000000 / 1000);
 	switch (event->type) {
 	case SDM_EVENT_SIGNAL:
-		printf("signal %u from %u payload 0x%" PRIx64 " 0x%" PRIx64
-		       "\n",
-		       event->signal, event->peer, (uint64_t)event->payload[0],
-		       (uint64_t)event->payload[1]);
+		printf("signal %u from %u payload 0x%llx 0x%llx\n",
+		       event->signal, event->peer, event->payload[0],
+		       event->payload[1]);
 		break;
 	case SDM_EVENT_PEER:
 		printf("peer %u %s%s\n", event->peer, state_name(event->state),
@@ -84,10 +81,9 @@ static void print_event(const struct sdm_event *event, uint32_t lost)
 }
 
 /* Number of events that were dropped before this one. */
-static uint32_t count_lost(struct waiting *waiting,
-			   const struct sdm_event *event)
+static u32 count_lost(struct waiting *waiting, const struct sdm_event *event)
 {
-	uint32_t lost = 0;
+	u32 lost = 0;
 
 	if (waiting->has_seqno)
 		lost = event->seqno - waiting->seqno - 1;
@@ -104,7 +100,7 @@ static bool complete(const struct waiting *waiting)
 static int start_waiting(struct waiting *waiting, const struct options *options,
 			 int flags)
 {
-	uint32_t number;
+	u32 number;
 
 	*waiting = (struct waiting){
 		.deadline_ms = -1,
@@ -127,8 +123,8 @@ static int finish_waiting(struct waiting *waiting)
 {
 	if (!waiting->wanted || complete(waiting))
 		return EXIT_OK;
-	error("%" PRIu64 " of %" PRIu64 " signals arrived in time",
-	      waiting->signals, waiting->wanted);
+	error("%llu of %llu signals arrived in time", waiting->signals,
+	      waiting->wanted);
 	return EXIT_FAILED;
 }
 
@@ -145,7 +141,7 @@ static int print_events(struct waiting *waiting, const struct options *options)
 		if (!n)
 			break;
 		for (i = 0; i < n && !complete(waiting); i++) {
-			uint32_t lost = count_lost(waiting, &events[i]);
+			u32 lost = count_lost(waiting, &events[i]);
 
 			if (events[i].type == SDM_EVENT_SIGNAL)
 				waiting->signals++;
@@ -225,11 +221,11 @@ int command_answer(const struct options *options)
 	if (ret)
 		return ret;
 	/* All signals, but no changes of peers. */
-	if (device_subscribe(&waiting.device, UINT64_MAX, 0)) {
+	if (device_subscribe(&waiting.device, U64_MAX, 0)) {
 		device_close(&waiting.device);
 		return EXIT_FAILED;
 	}
-	if (!quiet)
+	if (!quiet && !options->json)
 		printf("answering on %s\n", waiting.device.path);
 	ret = flush_stdout() ? EXIT_FAILED : answer_events(&waiting);
 	device_close(&waiting.device);

@@ -5,8 +5,7 @@
 #ifndef SDM_TEST_COMMAND_H
 #define SDM_TEST_COMMAND_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "types.h"
 
 /* Options that only some commands take. */
 enum option_bit {
@@ -37,10 +36,10 @@ struct options {
 	unsigned int given;
 	const char *initrd;
 	const char *append;
-	uint64_t load;
-	uint64_t entry;
-	uint32_t timeout_ms;
-	uint64_t count;
+	u64 load;
+	u64 entry;
+	u32 timeout_ms;
+	u64 count;
 	bool json;
 	int nr_operands;
 	char *const *operands;
@@ -61,11 +60,11 @@ int command_reset(const struct options *options);
  * Operands. They return 0, or -1 with a usage error reported: @what names the
  * operand in it.
  */
-int operand_u32(const char *text, const char *what, uint32_t *value);
-int operand_u64(const char *text, const char *what, uint64_t *value);
-int operand_size(const char *text, const char *what, uint64_t *value);
+int operand_u32(const char *text, const char *what, u32 *value);
+int operand_u64(const char *text, const char *what, u64 *value);
+int operand_size(const char *text, const char *what, u64 *value);
 
 /* Milliseconds for ioctl()s in which 0 stands for the default. */
-int action_timeout(const struct options *options, uint32_t *timeout_ms);
+int action_timeout(const struct options *options, u32 *timeout_ms);
 
 #endif /* SDM_TEST_COMMAND_H */

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,21 +15,22 @@
 #include "device.h"
 #include "interrupt.h"
 #include "report.h"
+#include "types.h"
 
-uint64_t now_ns(void)
+u64 now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	return (u64)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-int64_t now_ms(void)
+s64 now_ms(void)
 {
 	return now_ns() / 1000000;
 }
 
-const char *peer_name(uint32_t id)
+const char *peer_name(u32 id)
 {
 	static char names[2][24];
 	static unsigned int next;
@@ -39,11 +39,11 @@ const char *peer_name(uint32_t id)
 	next = !next;
 	if (!id)
 		return "master";
-	snprintf(name, sizeof(names[0]), "slave %" PRIu32, id);
+	snprintf(name, sizeof(names[0]), "slave %u", id);
 	return name;
 }
 
-const char *state_name(uint32_t state)
+const char *state_name(u32 state)
 {
 	static const char *const names[] = {
 		[SDM_STATE_ABSENT] = "absent",
@@ -53,7 +53,7 @@ const char *state_name(uint32_t state)
 		[SDM_STATE_LOST] = "lost",
 	};
 
-	if (state >= sizeof(names) / sizeof(names[0]))
+	if (state >= ARRAY_SIZE(names))
 		return "unknown";
 	return names[state];
 }
@@ -101,12 +101,11 @@ int device_refresh(struct device *device)
 	return -1;
 }
 
-int device_open(struct device *device, uint32_t number, int flags)
+int device_open(struct device *device, u32 number, int flags)
 {
 	memset(device, 0, sizeof(*device));
 	device->number = number;
-	snprintf(device->path, sizeof(device->path), "/dev/sdm%" PRIu32,
-		 number);
+	snprintf(device->path, sizeof(device->path), "/dev/sdm%u", number);
 	device->fd = open(device->path, flags | O_CLOEXEC);
 	if (device->fd < 0)
 		return open_failed(device->path);
@@ -123,12 +122,8 @@ void device_close(struct device *device)
 	device->fd = -1;
 }
 
-/*
- * What all calls have in common. The texts do not end the line, so that the
- * command line that helps can be shown with the numbers in use.
- */
-static int call_failed(const struct device *device, const char *what,
-		       uint32_t id)
+/* The errors that all calls have in common. */
+static int call_failed(const struct device *device, const char *what, u32 id)
 {
 	const char *name = peer_name(id);
 
@@ -141,8 +136,8 @@ static int call_failed(const struct device *device, const char *what,
 		      what, name);
 		break;
 	case ENOENT:
-		error("cannot %s %s: there is none; IDs are 0 to %" PRIu32,
-		      what, name, device->info.num_ids - 1);
+		error("cannot %s %s: there is none; IDs are 0 to %u", what,
+		      name, device->info.num_ids - 1);
 		break;
 	case EINTR:
 		error("cannot %s %s: interrupted", what, name);
@@ -153,8 +148,7 @@ static int call_failed(const struct device *device, const char *what,
 	return -1;
 }
 
-int device_peer(const struct device *device, uint32_t id,
-		struct sdm_peer_info *peer)
+int device_peer(const struct device *device, u32 id, struct sdm_peer_info *peer)
 {
 	*peer = (struct sdm_peer_info){ .peer = id };
 	if (ioctl(device->fd, SDM_IOC_GET_PEER, peer))
@@ -179,12 +173,12 @@ int device_send(const struct device *device, const struct sdm_send *send)
 			errno = err;
 			break;
 		}
-		error("%s has no signal %" PRIu32 "; it has %" PRIu32,
-		      peer_name(send->peer), send->signal, peer.num_signals);
+		error("%s has no signal %u; it has %u", peer_name(send->peer),
+		      send->signal, peer.num_signals);
 		return -1;
 	case EBUSY:
-		error("signal %" PRIu32 " of %s belongs to another driver",
-		      send->signal, peer_name(send->peer));
+		error("signal %u of %s belongs to another driver", send->signal,
+		      peer_name(send->peer));
 		return -1;
 	case EAGAIN:
 	case ETIMEDOUT:
@@ -196,7 +190,7 @@ int device_send(const struct device *device, const struct sdm_send *send)
 }
 
 int device_boot(const struct device *device, const struct sdm_peer_info *peer,
-		uint64_t entry, uint64_t dtb, uint32_t timeout_ms)
+		u64 entry, u64 dtb, u32 timeout_ms)
 {
 	const char *name = peer_name(peer->peer);
 	struct sdm_boot arg = {
@@ -211,7 +205,7 @@ int device_boot(const struct device *device, const struct sdm_peer_info *peer,
 
 	switch (errno) {
 	case EBUSY:
-		error("%s is not held in reset, or another driver owns it; reset it first: sdm-test -R %" PRIu32 " %" PRIu32,
+		error("%s is not held in reset, or another driver owns it; reset it first: sdm-test -R %u %u",
 		      name, device->number, peer->peer);
 		break;
 	case EOPNOTSUPP:
@@ -222,11 +216,15 @@ int device_boot(const struct device *device, const struct sdm_peer_info *peer,
 		      name);
 		break;
 	case EADDRNOTAVAIL:
-		error("%s refused: entry 0x%" PRIx64 " or device tree 0x%" PRIx64 " is outside of its RAM",
+		error("%s refused: entry 0x%llx or device tree 0x%llx is outside of its RAM",
 		      name, entry, dtb);
 		break;
 	case EPROTO:
 		error("%s reported that it could not start", name);
+		break;
+	case EINTR:
+		error("interrupted while %s was starting; 'sdm-test -l' shows its state",
+		      name);
 		break;
 	default:
 		return call_failed(device, "boot", peer->peer);
@@ -234,7 +232,7 @@ int device_boot(const struct device *device, const struct sdm_peer_info *peer,
 	return -1;
 }
 
-int device_reset(const struct device *device, uint32_t id, uint32_t timeout_ms)
+int device_reset(const struct device *device, u32 id, u32 timeout_ms)
 {
 	struct sdm_reset arg = { .peer = id, .timeout_ms = timeout_ms };
 
@@ -262,8 +260,7 @@ int device_reset(const struct device *device, uint32_t id, uint32_t timeout_ms)
 	return -1;
 }
 
-int device_subscribe(const struct device *device, uint64_t signals,
-		     uint32_t flags)
+int device_subscribe(const struct device *device, u64 signals, u32 flags)
 {
 	struct sdm_subscribe arg = { .signals = signals, .flags = flags };
 
@@ -274,9 +271,9 @@ int device_subscribe(const struct device *device, uint64_t signals,
 }
 
 /* Time left for poll(), which counts in int. */
-static int time_left(int64_t deadline_ms)
+static int time_left(s64 deadline_ms)
 {
-	int64_t left;
+	s64 left;
 
 	if (deadline_ms < 0)
 		return -1;
@@ -287,7 +284,7 @@ static int time_left(int64_t deadline_ms)
 }
 
 int device_events(const struct device *device, struct sdm_event *events,
-		  size_t max, int64_t deadline_ms)
+		  size_t max, s64 deadline_ms)
 {
 	for (;;) {
 		struct pollfd pollfd = { .fd = device->fd, .events = POLLIN };
@@ -326,7 +323,7 @@ int device_events(const struct device *device, struct sdm_event *events,
 	}
 }
 
-int peer_range(const struct sdm_peer_info *peer, uint64_t offset, uint64_t size)
+int peer_range(const struct sdm_peer_info *peer, u64 offset, u64 size)
 {
 	if (size <= peer->mem_size && offset <= peer->mem_size - size)
 		return 0;
@@ -334,9 +331,8 @@ int peer_range(const struct sdm_peer_info *peer, uint64_t offset, uint64_t size)
 		error("%s has no memory that can be accessed",
 		      peer_name(peer->peer));
 	else
-		error("0x%" PRIx64 " bytes at offset 0x%" PRIx64 " exceed the memory of %s; it has 0x%" PRIx64 " bytes",
-		      size, offset, peer_name(peer->peer),
-		      (uint64_t)peer->mem_size);
+		error("0x%llx bytes at offset 0x%llx exceed the memory of %s; it has 0x%llx bytes",
+		      size, offset, peer_name(peer->peer), peer->mem_size);
 	return -1;
 }
 
@@ -344,9 +340,8 @@ int memory_open(struct memory *memory, const struct device *device,
 		const struct sdm_peer_info *peer, int flags)
 {
 	memset(memory, 0, sizeof(*memory));
-	memory->size = peer->mem_size;
-	snprintf(memory->path, sizeof(memory->path), "%s-p%" PRIu32,
-		 device->path, peer->peer);
+	snprintf(memory->path, sizeof(memory->path), "%s-p%u", device->path,
+		 peer->peer);
 
 	if (!peer_linked(peer)) {
 		error("%s is %s; start its machine", peer_name(peer->peer),
@@ -369,23 +364,23 @@ void memory_close(struct memory *memory)
 }
 
 static int access_failed(const struct memory *memory, const char *what,
-			 uint64_t offset)
+			 u64 offset)
 {
 	if (errno == EINTR)
 		error("interrupted");
 	else if (errno == EIO || errno == ENOLINK)
-		error("cannot %s %s at 0x%" PRIx64 ": the link to the peer failed",
+		error("cannot %s %s at 0x%llx: the link to the peer failed",
 		      what, memory->path, offset);
 	else
-		error("cannot %s %s at 0x%" PRIx64 ": %s", what, memory->path,
-		      offset, strerror(errno));
+		error("cannot %s %s at 0x%llx: %s", what, memory->path, offset,
+		      strerror(errno));
 	return -1;
 }
 
-int memory_write(const struct memory *memory, uint64_t offset, const void *data,
+int memory_write(const struct memory *memory, u64 offset, const void *data,
 		 size_t size)
 {
-	const uint8_t *bytes = data;
+	const u8 *bytes = data;
 
 	while (size) {
 		ssize_t n = pwrite(memory->fd, bytes, size, offset);
@@ -403,10 +398,25 @@ int memory_write(const struct memory *memory, uint64_t offset, const void *data,
 	return 0;
 }
 
-int memory_read(const struct memory *memory, uint64_t offset, void *data,
+int memory_sync(const struct memory *memory)
+{
+	while (fsync(memory->fd)) {
+		if (errno == EINTR && !interrupted())
+			continue;
+		if (errno == EINTR)
+			error("interrupted");
+		else
+			error("%s: writes did not arrive: %s", memory->path,
+			      strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+int memory_read(const struct memory *memory, u64 offset, void *data,
 		size_t size)
 {
-	uint8_t *bytes = data;
+	u8 *bytes = data;
 
 	while (size) {
 		ssize_t n = pread(memory->fd, bytes, size, offset);

@@ -2,7 +2,6 @@
 /*
  * Checking and adjusting of device trees.
  */
-#include <inttypes.h>
 #include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +21,7 @@ static int failed(const struct file *file, const char *what, int err)
 
 int dtb_check(struct file *file)
 {
-	uint32_t size;
+	u32 size;
 	int ret;
 
 	if (!file_has(file, 0, FDT_V1_SIZE) ||
@@ -33,7 +32,7 @@ int dtb_check(struct file *file)
 	}
 	size = fdt_totalsize(file->data);
 	if (size > file->size) {
-		error("%s is truncated: the device tree has %" PRIu32 " bytes, the file %zu",
+		error("%s is truncated: the device tree has %u bytes, the file %zu",
 		      file->name, size, file->size);
 		return -1;
 	}
@@ -47,32 +46,105 @@ int dtb_check(struct file *file)
 	return 0;
 }
 
-int dtb_grow(struct file *file, const char *bootargs)
+static int avoid_memreserve(const struct file *file, struct layout *layout)
 {
-	size_t size = file->size + ROOM;
-	uint8_t *data;
+	int i, nr = fdt_num_mem_rsv(file->data);
+	uint64_t start, size;
+
+	for (i = 0; i < nr; i++) {
+		if (!fdt_get_mem_rsv(file->data, i, &start, &size) &&
+		    layout_avoid(layout, start, size))
+			return -1;
+	}
+	return 0;
+}
+
+/* The number of @cells cells: only the lower 64 bits matter. */
+static u64 get_cells(const fdt32_t *p, int cells)
+{
+	u64 value = 0;
+
+	while (cells--)
+		value = value << 32 | fdt32_to_cpu(*p++);
+	return value;
+}
+
+static int avoid_node(const struct file *file, int parent, int node,
+		      struct layout *layout)
+{
+	int address_cells = fdt_address_cells(file->data, parent);
+	int size_cells = fdt_size_cells(file->data, parent);
+	int length, entry;
+	const fdt32_t *reg;
+
+	reg = fdt_getprop(file->data, node, "reg", &length);
+	/* Without reg the kernel finds a place by itself. */
+	if (!reg || address_cells < 1 || size_cells < 1)
+		return 0;
+
+	entry = address_cells + size_cells;
+	for (length /= sizeof(*reg); length >= entry; length -= entry) {
+		if (layout_avoid(layout, get_cells(reg, address_cells),
+				 get_cells(reg + address_cells, size_cells)))
+			return -1;
+		reg += entry;
+	}
+	return 0;
+}
+
+int dtb_avoid_reserved(const struct file *file, struct layout *layout)
+{
+	int parent, node;
+
+	if (avoid_memreserve(file, layout))
+		return -1;
+
+	parent = fdt_path_offset(file->data, "/reserved-memory");
+	if (parent < 0)
+		return 0;
+	for (node = fdt_first_subnode(file->data, parent); node >= 0;
+	     node = fdt_next_subnode(file->data, node)) {
+		if (avoid_node(file, parent, node, layout))
+			return -1;
+	}
+	return 0;
+}
+
+/* Bring the tree to its smallest size, then to @room bytes more. */
+static int resize(u8 *data, size_t capacity, size_t room, size_t *size)
+{
 	int ret;
 
-	if (bootargs)
-		size += strlen(bootargs) + 1;
-	if (size > DTB_MAX_SIZE) {
+	ret = fdt_open_into(data, data, capacity);
+	if (!ret)
+		ret = fdt_pack(data);
+	if (ret)
+		return ret;
+	*size = fdt_totalsize(data) + room;
+	return fdt_open_into(data, data, *size);
+}
+
+int dtb_grow(struct file *file, const char *bootargs)
+{
+	size_t room = ROOM + (bootargs ? strlen(bootargs) + 1 : 0);
+	size_t capacity = file->size + room;
+	u8 *data;
+	int ret;
+
+	data = realloc(file->data, capacity);
+	if (!data) {
+		error("%s: no memory for %zu bytes", file->name, capacity);
+		return -1;
+	}
+	file->data = data;
+	ret = resize(data, capacity, room, &file->size);
+	if (ret)
+		return failed(file, "unpack it", ret);
+	if (file->size > DTB_MAX_SIZE) {
 		error("%s is too large; a device tree may have %d bytes",
 		      file->name, DTB_MAX_SIZE);
 		return -1;
 	}
-	data = malloc(size);
-	if (!data) {
-		error("%s: no memory for %zu bytes", file->name, size);
-		return -1;
-	}
-	ret = fdt_open_into(file->data, data, size);
-	if (ret) {
-		free(data);
-		return failed(file, "unpack it", ret);
-	}
-	free(file->data);
-	file->data = data;
-	file->size = size;
 	return 0;
 }
 
@@ -88,7 +160,7 @@ static int top_node(struct file *file, const char *name)
 
 /* Append the big-endian number of @cells cells to @property. */
 static int put_cells(struct file *file, int node, const char *property,
-		     int cells, uint64_t value)
+		     int cells, u64 value)
 {
 	for (; cells > 2; cells--) {
 		int ret = fdt_appendprop_u32(file->data, node, property, 0);
@@ -98,21 +170,18 @@ static int put_cells(struct file *file, int node, const char *property,
 	}
 	if (cells == 2)
 		return fdt_appendprop_u64(file->data, node, property, value);
-	if (value > UINT32_MAX)
+	if (value > U32_MAX)
 		return -FDT_ERR_BADVALUE;
 	return fdt_appendprop_u32(file->data, node, property, value);
 }
 
-static bool is_memory(const struct file *file, int node)
+/* Disabled memory (that of the secure world, say) is not the peer's. */
+static bool is_enabled(const struct file *file, int node)
 {
 	const char *status;
-	int length;
 
-	status = fdt_getprop(file->data, node, "status", &length);
-	/* Memory of the secure world, say: not ours. */
-	if (status && strcmp(status, "okay") && strcmp(status, "ok"))
-		return false;
-	return true;
+	status = fdt_getprop(file->data, node, "status", NULL);
+	return !status || !strcmp(status, "okay") || !strcmp(status, "ok");
 }
 
 static int next_memory(const struct file *file, int node)
@@ -122,30 +191,35 @@ static int next_memory(const struct file *file, int node)
 	do {
 		node = fdt_node_offset_by_prop_value(
 			file->data, node, "device_type", type, sizeof(type));
-	} while (node >= 0 && !is_memory(file, node));
+	} while (node >= 0 && !is_enabled(file, node));
 	return node;
 }
 
-/* The first memory node stays, the others would tell of absent memory. */
-static int single_memory(struct file *file)
+/* In old trees the node has no device_type, in some there is no node. */
+static int untyped_memory(struct file *file, const char *name)
 {
 	int node, ret;
 
-	node = next_memory(file, -1);
-	if (node == -FDT_ERR_NOTFOUND) {
-		/* In old trees it has no device_type. */
-		node = top_node(file, "memory");
-		if (node < 0)
-			return node;
-		ret = fdt_setprop_string(file->data, node, "device_type",
-					 "memory");
-		if (ret)
-			return ret;
-		return next_memory(file, -1);
-	}
-	while (node >= 0) {
-		int other = next_memory(file, node);
+	node = fdt_subnode_offset(file->data, 0, "memory");
+	if (node < 0 || !is_enabled(file, node))
+		node = fdt_add_subnode(file->data, 0, name);
+	if (node < 0)
+		return node;
+	ret = fdt_setprop_string(file->data, node, "device_type", "memory");
+	return ret ? ret : node;
+}
 
+/* The first memory node stays, the others would tell of absent memory. */
+static int single_memory(struct file *file, const char *name)
+{
+	int node, other, ret;
+
+	node = next_memory(file, -1);
+	if (node == -FDT_ERR_NOTFOUND)
+		return untyped_memory(file, name);
+
+	while (node >= 0) {
+		other = next_memory(file, node);
 		if (other < 0)
 			break;
 		ret = fdt_del_node(file->data, other);
@@ -155,7 +229,7 @@ static int single_memory(struct file *file)
 	return node;
 }
 
-int dtb_set_memory(struct file *file, uint64_t base, uint64_t size)
+int dtb_set_memory(struct file *file, u64 base, u64 size)
 {
 	int address_cells = fdt_address_cells(file->data, 0);
 	int size_cells = fdt_size_cells(file->data, 0);
@@ -167,18 +241,18 @@ int dtb_set_memory(struct file *file, uint64_t base, uint64_t size)
 		      file->name);
 		return -1;
 	}
-	if ((address_cells == 1 && base + size - 1 > UINT32_MAX) ||
-	    (size_cells == 1 && size > UINT32_MAX)) {
-		error("%s: memory of 0x%" PRIx64 " bytes at 0x%" PRIx64 " needs #address-cells and #size-cells of 2 in the root node",
+	if ((address_cells == 1 && base + size - 1 > U32_MAX) ||
+	    (size_cells == 1 && size > U32_MAX)) {
+		error("%s: memory of 0x%llx bytes at 0x%llx needs #address-cells and #size-cells of 2 in the root node",
 		      file->name, size, base);
 		return -1;
 	}
 
-	node = single_memory(file);
+	snprintf(name, sizeof(name), "memory@%llx", base);
+	node = single_memory(file, name);
 	if (node < 0)
 		return failed(file, "find the memory node", node);
 
-	snprintf(name, sizeof(name), "memory@%" PRIx64, base);
 	ret = fdt_set_name(file->data, node, name);
 	if (!ret)
 		ret = fdt_setprop(file->data, node, "reg", NULL, 0);
@@ -201,7 +275,7 @@ int dtb_set_bootargs(struct file *file, const char *bootargs)
 }
 
 static int set_address(struct file *file, int node, const char *property,
-		       uint64_t address)
+		       u64 address)
 {
 	int cells = fdt_address_cells(file->data, 0) == 1 ? 1 : 2;
 	int ret;
@@ -210,7 +284,7 @@ static int set_address(struct file *file, int node, const char *property,
 	return ret ? ret : put_cells(file, node, property, cells, address);
 }
 
-int dtb_set_initrd(struct file *file, uint64_t start, uint64_t size)
+int dtb_set_initrd(struct file *file, u64 start, u64 size)
 {
 	static const char first[] = "linux,initrd-start";
 	static const char end[] = "linux,initrd-end";

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,15 +15,15 @@
 
 #define FIRST_BUFFER (64 << 10)
 
-static int too_large(const struct file *file, uint64_t max)
+static int too_large(const struct file *file, u64 max)
 {
-	error("%s has more than %" PRIu64 " bytes; it does not fit there",
-	      file->name, max);
+	error("%s has more than %llu bytes; it does not fit there", file->name,
+	      max);
 	return -1;
 }
 
 /* Size of the first buffer: one byte more than expected, to see the end. */
-static int first_capacity(const struct file *file, int fd, uint64_t max,
+static int first_capacity(const struct file *file, int fd, u64 max,
 			  size_t *capacity)
 {
 	struct stat st;
@@ -40,13 +39,13 @@ static int first_capacity(const struct file *file, int fd, uint64_t max,
 	*capacity = FIRST_BUFFER;
 	if (!S_ISREG(st.st_mode))
 		return 0;
-	if ((uint64_t)st.st_size > max || (uint64_t)st.st_size >= SIZE_MAX)
+	if ((u64)st.st_size > max || (u64)st.st_size >= SIZE_MAX)
 		return too_large(file, max);
 	*capacity = (size_t)st.st_size + 1;
 	return 0;
 }
 
-static int read_all(struct file *file, int fd, uint64_t max)
+static int read_all(struct file *file, int fd, u64 max)
 {
 	size_t capacity;
 
@@ -54,7 +53,7 @@ static int read_all(struct file *file, int fd, uint64_t max)
 		return -1;
 
 	for (;;) {
-		uint8_t *data = realloc(file->data, capacity);
+		u8 *data = realloc(file->data, capacity);
 		ssize_t n;
 
 		if (!data) {
@@ -85,7 +84,7 @@ static int read_all(struct file *file, int fd, uint64_t max)
 	}
 }
 
-int file_read(struct file *file, const char *name, uint64_t max)
+int file_read(struct file *file, const char *name, u64 max)
 {
 	bool standard_input = !strcmp(name, "-");
 	int fd = STDIN_FILENO;

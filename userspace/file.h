@@ -5,13 +5,11 @@
 #ifndef SDM_TEST_FILE_H
 #define SDM_TEST_FILE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "types.h"
 
 struct file {
 	const char *name;
-	uint8_t *data;
+	u8 *data;
 	size_t size;
 };
 
@@ -19,12 +17,11 @@ struct file {
  * Read the file @name, "-" being standard input, of at most @max bytes.
  * Returns 0, or -1 with the error reported.
  */
-int file_read(struct file *file, const char *name, uint64_t max);
+int file_read(struct file *file, const char *name, u64 max);
 void file_free(struct file *file);
 
 /* Does the file have @size bytes at @offset? Never overflows. */
-static inline bool file_has(const struct file *file, uint64_t offset,
-			    uint64_t size)
+static inline bool file_has(const struct file *file, u64 offset, u64 size)
 {
 	return offset <= file->size && size <= file->size - offset;
 }

@@ -3,7 +3,6 @@
  * ELF files of 32 and 64 bits and of either byte order: PT_LOAD segments go to
  * their physical addresses.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "image.h"
@@ -14,21 +13,21 @@ struct elf {
 	const struct file *file;
 	bool wide;
 	bool big_endian;
-	uint16_t type;
-	uint16_t machine;
-	uint64_t entry;
-	uint64_t phoff;
-	uint16_t phentsize;
-	uint16_t phnum;
+	u16 type;
+	u16 machine;
+	u64 entry;
+	u64 phoff;
+	u16 phentsize;
+	u16 phnum;
 };
 
 struct phdr {
-	uint32_t type;
-	uint64_t offset;
-	uint64_t vaddr;
-	uint64_t paddr;
-	uint64_t filesz;
-	uint64_t memsz;
+	u32 type;
+	u64 offset;
+	u64 vaddr;
+	u64 paddr;
+	u64 filesz;
+	u64 memsz;
 };
 
 static bool elf_matches(const struct file *file)
@@ -37,9 +36,9 @@ static bool elf_matches(const struct file *file)
 	       !memcmp(file->data, ELFMAG, SELFMAG);
 }
 
-static uint64_t get(const struct elf *elf, uint64_t offset, size_t size)
+static u64 get(const struct elf *elf, u64 offset, size_t size)
 {
-	const uint8_t *p = elf->file->data + offset;
+	const u8 *p = elf->file->data + offset;
 
 	switch (size) {
 	case 2:
@@ -52,9 +51,9 @@ static uint64_t get(const struct elf *elf, uint64_t offset, size_t size)
 }
 
 /* Read a member of Elf32_x or Elf64_x at @base of the file. */
-#define GET(elf, base, name, member)                                      \
-	((elf)->wide ? get(elf, (base) + offsetof(Elf64_##name, member),  \
-			   sizeof(((Elf64_##name *)0)->member)) :         \
+#define GET(elf, base, name, member)                                     \
+	((elf)->wide ? get(elf, (base) + offsetof(Elf64_##name, member), \
+			   sizeof(((Elf64_##name *)0)->member)) :        \
 		       get(elf, (base) + offsetof(Elf32_##name, member), \
 			   sizeof(((Elf32_##name *)0)->member)))
 
@@ -106,15 +105,14 @@ static int read_header(struct elf *elf)
 	if (elf->phentsize !=
 	    (elf->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
 		return bad(elf, "the ELF program headers have a wrong size");
-	if (!file_has(file, elf->phoff,
-		      (uint64_t)elf->phnum * elf->phentsize))
+	if (!file_has(file, elf->phoff, (u64)elf->phnum * elf->phentsize))
 		return bad(elf, "the ELF program headers are truncated");
 	return 0;
 }
 
 static void read_phdr(const struct elf *elf, unsigned int i, struct phdr *phdr)
 {
-	uint64_t base = elf->phoff + (uint64_t)i * elf->phentsize;
+	u64 base = elf->phoff + (u64)i * elf->phentsize;
 
 	phdr->type = GET(elf, base, Phdr, p_type);
 	phdr->offset = GET(elf, base, Phdr, p_offset);
@@ -140,9 +138,9 @@ static int check_phdr(const struct elf *elf, unsigned int i,
 		return -1;
 	}
 	/* The last byte, so that one may end at the end of the addresses. */
-	if (phdr->memsz - 1 > UINT64_MAX - phdr->paddr ||
-	    phdr->memsz - 1 > UINT64_MAX - phdr->vaddr) {
-		error("%s: ELF segment %u (0x%" PRIx64 " bytes at 0x%" PRIx64 ") exceeds all addresses",
+	if (phdr->memsz - 1 > U64_MAX - phdr->paddr ||
+	    phdr->memsz - 1 > U64_MAX - phdr->vaddr) {
+		error("%s: ELF segment %u (0x%llx bytes at 0x%llx) exceeds all addresses",
 		      name, i, phdr->memsz, phdr->paddr);
 		return -1;
 	}
@@ -150,10 +148,9 @@ static int check_phdr(const struct elf *elf, unsigned int i,
 }
 
 /* e_entry is a virtual address; the peer starts without translation. */
-static bool entry_in(const struct elf *elf, const struct phdr *phdr,
-		     uint64_t *entry)
+static bool entry_in(const struct elf *elf, const struct phdr *phdr, u64 *entry)
 {
-	uint64_t address = elf->entry;
+	u64 address = elf->entry;
 
 	/* Bit 0 says Thumb. */
 	if (elf->machine == EM_ARM)
@@ -197,7 +194,7 @@ static int elf_parse(const struct file *file, struct image *image)
 	if (!image->nr_segments)
 		return bad(&elf, "the ELF file has nothing to load");
 	if (!has_entry) {
-		error("%s: the entry point 0x%" PRIx64 " of the ELF file is in none of its segments",
+		error("%s: the entry point 0x%llx of the ELF file is in none of its segments",
 		      file->name, elf.entry);
 		return -1;
 	}

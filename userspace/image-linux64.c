@@ -3,7 +3,6 @@
  * The "Image" of 64-bit architectures: where it wants to be (from a 2 MiB
  * boundary) and how much memory it takes there, both told by its header.
  */
-#include <inttypes.h>
 
 #include "image-linux64.h"
 #include "report.h"
@@ -12,7 +11,7 @@
 
 int linux64_parse(const struct file *file, struct image *image)
 {
-	uint64_t text_offset, image_size;
+	u64 text_offset, image_size;
 
 	if (!file_has(file, 0, LINUX64_HEADER_SIZE)) {
 		error("%s is truncated: the header of the %s is not complete",
@@ -28,7 +27,7 @@ int linux64_parse(const struct file *file, struct image *image)
 		return -1;
 	}
 	if (image_size < file->size) {
-		error("%s is broken: the %s says that it takes %" PRIu64 " bytes, the file has %zu",
+		error("%s is broken: the %s says that it takes %llu bytes, the file has %zu",
 		      file->name, image->format, image_size, file->size);
 		return -1;
 	}

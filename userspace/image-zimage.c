@@ -37,8 +37,8 @@
 
 struct zimage {
 	const struct file *file;
-	uint32_t (*get)(const uint8_t *p);
-	uint32_t size;
+	u32 (*get)(const u8 *p);
+	u32 size;
 };
 
 static bool zimage_matches(const struct file *file)
@@ -48,7 +48,7 @@ static bool zimage_matches(const struct file *file)
 		get_be32(file->data + MAGIC_OFFSET) == MAGIC);
 }
 
-static uint32_t field(const struct zimage *zimage, uint32_t offset)
+static u32 field(const struct zimage *zimage, u32 offset)
 {
 	return zimage->get(zimage->file->data + offset);
 }
@@ -57,10 +57,10 @@ static uint32_t field(const struct zimage *zimage, uint32_t offset)
  * Memory taken by the unpacked kernel, 0 if the image does not tell.
  * Whatever the table says, it is only read inside of the image.
  */
-static uint64_t unpacked_size(const struct zimage *zimage)
+static u64 unpacked_size(const struct zimage *zimage)
 {
-	uint32_t offset = field(zimage, TABLE_OFFSET);
-	uint32_t words, at;
+	u32 offset = field(zimage, TABLE_OFFSET);
+	u32 words, at;
 
 	if (field(zimage, TABLE_MAGIC_OFFSET) != TABLE_MAGIC)
 		return 0;
@@ -76,7 +76,7 @@ static uint64_t unpacked_size(const struct zimage *zimage)
 			if (at > zimage->size - 4)
 				return 0;
 			/* What gzip leaves there is little-endian. */
-			return (uint64_t)get_le32(zimage->file->data + at) +
+			return (u64)get_le32(zimage->file->data + at) +
 			       field(zimage, offset + 12);
 		}
 		offset += words * 4;
@@ -87,8 +87,8 @@ static uint64_t unpacked_size(const struct zimage *zimage)
 static int zimage_parse(const struct file *file, struct image *image)
 {
 	struct zimage zimage = { .file = file, .get = get_le32 };
-	uint32_t start, end;
-	uint64_t unpacked;
+	u32 start, end;
+	u64 unpacked;
 
 	if (!file_has(file, 0, HEADER_SIZE)) {
 		error("%s is truncated: the header of the zImage is not complete",
@@ -115,7 +115,7 @@ static int zimage_parse(const struct file *file, struct image *image)
 	/* A guess on the safe side, the same as in kexec. */
 	unpacked = unpacked_size(&zimage);
 	if (!unpacked)
-		unpacked = (uint64_t)zimage.size * 4;
+		unpacked = (u64)zimage.size * 4;
 
 	image->format = "zImage";
 	image->machine = EM_ARM;

@@ -7,6 +7,7 @@
 
 #include "image.h"
 #include "report.h"
+#include "types.h"
 
 static const struct image_type *const types[] = {
 	&image_elf,
@@ -17,7 +18,7 @@ static const struct image_type *const types[] = {
 
 /* What people pass by mistake. */
 static const struct stranger {
-	uint64_t offset;
+	u64 offset;
 	const char *magic;
 	size_t magic_size;
 	const char *advice;
@@ -29,8 +30,7 @@ static const struct stranger {
 	{ 0, "\x27\x05\x19\x56", 4,
 	  "is a U-Boot uImage; use the zImage or Image it was made of" },
 	{ 0, "\xd0\x0d\xfe\xed", 4,
-	  "is a device tree or a FIT image; the kernel comes first, the device "
-	  "tree after it" },
+	  "is a device tree; the kernel comes first, then the device tree" },
 	{ 4, "zimg", 4,
 	  "is an EFI boot image (zboot); use the kernel's plain Image" },
 	{ 0, "0707", 4, "is a cpio archive; give it by --initrd" },
@@ -40,7 +40,7 @@ static const char *stranger_advice(const struct file *file)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(strangers); i++) {
 		const struct stranger *s = &strangers[i];
 
 		if (file_has(file, s->offset, s->magic_size) &&
@@ -56,7 +56,7 @@ int image_recognise(const struct file *file, struct image *image)
 	size_t i;
 
 	memset(image, 0, sizeof(*image));
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
 		if (types[i]->matches(file))
 			return types[i]->parse(file, image);
 	}
@@ -70,8 +70,7 @@ int image_recognise(const struct file *file, struct image *image)
 	return -1;
 }
 
-int image_raw(const struct file *file, uint64_t load, uint64_t entry,
-	      struct image *image)
+int image_raw(const struct file *file, u64 load, u64 entry, struct image *image)
 {
 	memset(image, 0, sizeof(*image));
 	image->format = "raw image";
@@ -95,10 +94,8 @@ int image_raw(const struct file *file, uint64_t load, uint64_t entry,
 	return 0;
 }
 
-const char *machine_name(unsigned int machine)
+const char *machine_name(unsigned int machine, char text[MACHINE_TEXT])
 {
-	static char number[16];
-
 	switch (machine) {
 	case EM_NONE:
 		return "unknown";
@@ -113,7 +110,7 @@ const char *machine_name(unsigned int machine)
 	case EM_RISCV:
 		return "RISC-V";
 	default:
-		snprintf(number, sizeof(number), "machine %u", machine);
-		return number;
+		snprintf(text, MACHINE_TEXT, "machine %u", machine);
+		return text;
 	}
 }

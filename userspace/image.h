@@ -7,20 +7,19 @@
 #define SDM_TEST_IMAGE_H
 
 #include <elf.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "file.h"
+#include "types.h"
 
 /* More than linkers produce; an ELF file may claim 65535. */
 #define IMAGE_MAX_SEGMENTS 32
 
 /* A part of the file, and the memory it takes: the rest of it is zeroed. */
 struct segment {
-	uint64_t address;
-	uint64_t offset;
-	uint64_t file_size;
-	uint64_t mem_size;
+	u64 address;
+	u64 offset;
+	u64 file_size;
+	u64 mem_size;
 };
 
 /**
@@ -44,12 +43,12 @@ struct image {
 	const char *format;
 	unsigned int machine;
 	bool linux_kernel;
-	uint64_t high_limit;
+	u64 high_limit;
 	bool floating;
-	uint64_t align;
-	uint64_t run_start;
-	uint64_t run_size;
-	uint64_t entry;
+	u64 align;
+	u64 run_start;
+	u64 run_size;
+	u64 entry;
 	unsigned int nr_segments;
 	struct segment segments[IMAGE_MAX_SEGMENTS];
 };
@@ -76,33 +75,32 @@ extern const struct image_type image_elf;
 int image_recognise(const struct file *file, struct image *image);
 
 /* Take the file as it is, for the address @load. */
-int image_raw(const struct file *file, uint64_t load, uint64_t entry,
+int image_raw(const struct file *file, u64 load, u64 entry,
 	      struct image *image);
 
-/* Name of an instruction set for messages. */
-const char *machine_name(unsigned int machine);
+/* Name of an instruction set for messages; @text serves if it has none. */
+#define MACHINE_TEXT 24
+const char *machine_name(unsigned int machine, char text[MACHINE_TEXT]);
 
 /* Fields of files. The caller has checked the bounds. */
-static inline uint32_t get_le32(const uint8_t *p)
+static inline u32 get_le32(const u8 *p)
 {
-	return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 |
-	       (uint32_t)p[1] << 8 | p[0];
+	return (u32)p[3] << 24 | (u32)p[2] << 16 | (u32)p[1] << 8 | p[0];
 }
 
-static inline uint32_t get_be32(const uint8_t *p)
+static inline u32 get_be32(const u8 *p)
 {
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	       (uint32_t)p[2] << 8 | p[3];
+	return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3];
 }
 
-static inline uint64_t get_le64(const uint8_t *p)
+static inline u64 get_le64(const u8 *p)
 {
-	return (uint64_t)get_le32(p + 4) << 32 | get_le32(p);
+	return (u64)get_le32(p + 4) << 32 | get_le32(p);
 }
 
-static inline uint64_t get_be64(const uint8_t *p)
+static inline u64 get_be64(const u8 *p)
 {
-	return (uint64_t)get_be32(p) << 32 | get_be32(p + 4);
+	return (u64)get_be32(p) << 32 | get_be32(p + 4);
 }
 
 #endif /* SDM_TEST_IMAGE_H */

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 
 #include "interrupt.h"
+#include "types.h"
 
 static volatile sig_atomic_t caught;
 
-static void catch(int signal)
+static void catch_signal(int signal)
 {
 	caught = signal;
 }
@@ -19,12 +20,12 @@ void interrupt_catch(void)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
 	/* No SA_RESTART: system calls have to end. */
-	struct sigaction action = { .sa_handler = catch };
+	struct sigaction action = { .sa_handler = catch_signal };
 	struct sigaction old;
 	unsigned int i;
 
 	sigemptyset(&action.sa_mask);
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(signals); i++) {
 		/* What nohup or a shell's & has disabled stays so. */
 		if (!sigaction(signals[i], NULL, &old) &&
 		    old.sa_handler != SIG_IGN)

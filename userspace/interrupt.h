@@ -5,7 +5,7 @@
 #ifndef SDM_TEST_INTERRUPT_H
 #define SDM_TEST_INTERRUPT_H
 
-#include <stdbool.h>
+#include "types.h"
 
 /* From here on these signals only set a flag and end system calls. */
 void interrupt_catch(void);

@@ -2,7 +2,6 @@
 /*
  * JSON on stdout.
  */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "json.h"
@@ -59,16 +58,16 @@ void json_string(const char *key, const char *value)
 	put_string(value);
 }
 
-void json_number(const char *key, uint64_t value)
+void json_number(const char *key, u64 value)
 {
 	begin(key);
-	printf("%" PRIu64, value);
+	printf("%llu", value);
 }
 
-void json_hex(const char *key, uint64_t value)
+void json_hex(const char *key, u64 value)
 {
 	begin(key);
-	printf("\"0x%" PRIx64 "\"", value);
+	printf("\"0x%llx\"", value);
 }
 
 void json_bool(const char *key, bool value)

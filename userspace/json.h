@@ -11,16 +11,15 @@
 #ifndef SDM_TEST_JSON_H
 #define SDM_TEST_JSON_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "types.h"
 
 void json_open(const char *key, char bracket);
 /* After the outermost bracket the line ends. */
 void json_close(char bracket);
 
 void json_string(const char *key, const char *value);
-void json_number(const char *key, uint64_t value);
-void json_hex(const char *key, uint64_t value);
+void json_number(const char *key, u64 value);
+void json_hex(const char *key, u64 value);
 void json_bool(const char *key, bool value);
 void json_null(const char *key);
 /* @value seconds, with three decimals. */

@@ -5,48 +5,56 @@
  * All numbers may come from hostile files: sums are never formed before it is
  * known that they fit.
  */
-#include <inttypes.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "layout.h"
 #include "report.h"
+#include "types.h"
 
-int align_up(uint64_t value, uint64_t align, uint64_t *result)
+int align_up(u64 value, u64 align, u64 *result)
 {
-	if (value > UINT64_MAX - (align - 1))
+	if (value > U64_MAX - (align - 1))
 		return -1;
 	*result = (value + align - 1) & ~(align - 1);
 	return 0;
 }
 
 /* Is the non-empty range [start, start + size) inside of @outer? */
-static bool inside(const struct range *outer, uint64_t start, uint64_t size)
+static bool inside(const struct range *outer, u64 start, u64 size)
 {
 	return start >= outer->start && start - outer->start < outer->size &&
 	       size <= outer->size - (start - outer->start);
 }
 
-static bool overlap(const struct range *a, uint64_t start, uint64_t size)
+static bool overlap(const struct range *a, u64 start, u64 size)
 {
 	return start < a->start ? size > a->start - start :
 				  a->size > start - a->start;
 }
 
-static const struct range *find_overlap(const struct layout *layout,
-					uint64_t start, uint64_t size)
+static const struct range *find_overlap(const struct range *ranges,
+					unsigned int nr, u64 start, u64 size)
 {
 	unsigned int i;
 
-	for (i = 0; i < layout->nr_taken; i++) {
-		if (overlap(&layout->taken[i], start, size))
-			return &layout->taken[i];
+	for (i = 0; i < nr; i++) {
+		if (overlap(&ranges[i], start, size))
+			return &ranges[i];
 	}
 	return NULL;
 }
 
-static void take(struct layout *layout, uint64_t start, uint64_t size,
-		 const char *what)
+static const struct range *find_obstacle(const struct layout *layout, u64 start,
+					 u64 size)
+{
+	const struct range *taken;
+
+	taken = find_overlap(layout->taken, layout->nr_taken, start, size);
+	if (taken)
+		return taken;
+	return find_overlap(layout->avoided, layout->nr_avoided, start, size);
+}
+
+static void take(struct layout *layout, u64 start, u64 size, const char *what)
 {
 	layout->taken[layout->nr_taken++] = (struct range){
 		.start = start,
@@ -55,37 +63,35 @@ static void take(struct layout *layout, uint64_t start, uint64_t size,
 	};
 }
 
-int layout_init(struct layout *layout, uint64_t base, uint64_t size)
+int layout_init(struct layout *layout, u64 base, u64 size)
 {
 	*layout = (struct layout){
 		.ram = { .start = base, .size = size },
 	};
 	/* Its end, too, must be an address that can be written down. */
-	if (size && base <= UINT64_MAX - size)
+	if (size && base <= U64_MAX - size)
 		return 0;
-	error("the peer's RAM cannot be 0x%" PRIx64 " bytes at 0x%" PRIx64,
-	      size, base);
+	error("the peer's RAM cannot be 0x%llx bytes at 0x%llx", size, base);
 	return -1;
 }
 
-int layout_take(struct layout *layout, uint64_t start, uint64_t size,
-		const char *what)
+int layout_take(struct layout *layout, u64 start, u64 size, const char *what)
 {
 	const struct range *other;
 
 	if (!inside(&layout->ram, start, size)) {
-		error("the %s (0x%" PRIx64 " bytes at 0x%" PRIx64 ") is outside of the peer's RAM (0x%" PRIx64 " bytes at 0x%" PRIx64 ")",
+		error("the %s (0x%llx bytes at 0x%llx) is outside of the peer's RAM (0x%llx bytes at 0x%llx)",
 		      what, size, start, layout->ram.size, layout->ram.start);
 		return -1;
 	}
-	other = find_overlap(layout, start, size);
+	other = find_overlap(layout->taken, layout->nr_taken, start, size);
 	if (other) {
-		error("the %s (0x%" PRIx64 " bytes at 0x%" PRIx64 ") overlaps the %s (0x%" PRIx64 " bytes at 0x%" PRIx64 ")",
+		error("the %s (0x%llx bytes at 0x%llx) overlaps the %s (0x%llx bytes at 0x%llx)",
 		      what, size, start, other->what, other->size,
 		      other->start);
 		return -1;
 	}
-	if (layout->nr_taken == LAYOUT_MAX_RANGES) {
+	if (layout->nr_taken == LAYOUT_MAX_TAKEN) {
 		error("there are too many parts to load");
 		return -1;
 	}
@@ -93,11 +99,32 @@ int layout_take(struct layout *layout, uint64_t start, uint64_t size,
 	return 0;
 }
 
-int layout_place(struct layout *layout, uint64_t size, uint64_t align,
-		 uint64_t from, uint64_t end, const char *what, uint64_t *start)
+int layout_avoid(struct layout *layout, u64 start, u64 size)
+{
+	u64 end = layout->ram.start + layout->ram.size;
+
+	/* Only what is inside of the RAM matters, and has an end. */
+	if (start >= end || !size)
+		return 0;
+	if (size > end - start)
+		size = end - start;
+	if (layout->nr_avoided == LAYOUT_MAX_AVOIDED) {
+		error("the device tree reserves more than %d ranges",
+		      LAYOUT_MAX_AVOIDED);
+		return -1;
+	}
+	layout->avoided[layout->nr_avoided++] = (struct range){
+		.start = start,
+		.size = size,
+	};
+	return 0;
+}
+
+int layout_place(struct layout *layout, u64 size, u64 align, u64 from, u64 end,
+		 const char *what, u64 *start)
 {
 	const struct range *other;
-	uint64_t at = from;
+	u64 at = from;
 
 	if (at < layout->ram.start)
 		at = layout->ram.start;
@@ -108,12 +135,12 @@ int layout_place(struct layout *layout, uint64_t size, uint64_t align,
 	for (;;) {
 		if (align_up(at, align, &at) || at > end || size > end - at)
 			return -1;
-		other = find_overlap(layout, at, size);
+		other = find_obstacle(layout, at, size);
 		if (!other)
 			break;
 		at = other->start + other->size;
 	}
-	if (layout->nr_taken == LAYOUT_MAX_RANGES)
+	if (layout->nr_taken == LAYOUT_MAX_TAKEN)
 		return -1;
 	take(layout, at, size, what);
 	*start = at;

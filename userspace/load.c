@@ -3,7 +3,6 @@
  * Loading and verifying, in chunks: large enough for a driver to be fast,
  * small enough for the user to see that something happens.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "interrupt.h"
@@ -13,8 +12,8 @@
 #define CHUNK (256 << 10)
 
 /* Not const, so that it takes no room in the program. */
-static uint8_t zeros[CHUNK];
-static uint8_t buffer[CHUNK];
+static u8 zeros[CHUNK];
+static u8 buffer[CHUNK];
 
 static int check_interrupt(void)
 {
@@ -24,13 +23,13 @@ static int check_interrupt(void)
 	return -1;
 }
 
-static size_t chunk_size(uint64_t left)
+static size_t chunk_size(u64 left)
 {
 	return left < CHUNK ? left : CHUNK;
 }
 
-int memory_fill(const struct memory *memory, uint64_t offset,
-		const uint8_t *data, uint64_t size, struct progress *progress)
+int memory_fill(const struct memory *memory, u64 offset, const u8 *data,
+		u64 size, struct progress *progress)
 {
 	while (size) {
 		size_t n = chunk_size(size);
@@ -47,7 +46,7 @@ int memory_fill(const struct memory *memory, uint64_t offset,
 	return 0;
 }
 
-static size_t first_difference(const uint8_t *a, const uint8_t *b)
+static size_t first_difference(const u8 *a, const u8 *b)
 {
 	size_t i = 0;
 
@@ -56,12 +55,11 @@ static size_t first_difference(const uint8_t *a, const uint8_t *b)
 	return i;
 }
 
-int memory_compare(const struct memory *memory, uint64_t *offset,
-		   const uint8_t *data, uint64_t size, uint8_t *found,
-		   struct progress *progress)
+int memory_compare(const struct memory *memory, u64 *offset, const u8 *data,
+		   u64 size, u8 *found, struct progress *progress)
 {
 	while (size) {
-		const uint8_t *wanted = data ? data : zeros;
+		const u8 *wanted = data ? data : zeros;
 		size_t n = chunk_size(size);
 
 		if (check_interrupt() ||
@@ -83,41 +81,32 @@ int memory_compare(const struct memory *memory, uint64_t *offset,
 	return 0;
 }
 
-/* Writes may be on their way still; what is read comes after them. */
-static int wait_for_writes(const struct memory *memory, uint64_t offset)
-{
-	uint8_t byte;
-
-	return memory_read(memory, offset, &byte, sizeof(byte));
-}
-
 int load_write(const struct memory *memory, const struct plan *plan,
 	       struct progress *progress)
 {
-	uint64_t base = plan->layout.ram.start;
+	u64 base = plan->layout.ram.start;
 	unsigned int i;
 
 	for (i = 0; i < plan->nr_pieces; i++) {
 		const struct piece *piece = &plan->pieces[i];
-		uint64_t offset = piece->address - base;
+		u64 offset = piece->address - base;
 
 		progress_part(progress, piece->what, piece->mem_size,
 			      piece->address);
 		if (memory_fill(memory, offset, piece->data, piece->size,
 				progress) ||
 		    memory_fill(memory, offset + piece->size, NULL,
-				piece->mem_size - piece->size, progress) ||
-		    wait_for_writes(memory, offset))
+				piece->mem_size - piece->size, progress))
 			return -1;
 	}
-	return 0;
+	return memory_sync(memory);
 }
 
 static int verify_piece(const struct memory *memory, const struct piece *piece,
-			uint64_t base, struct progress *progress)
+			u64 base, struct progress *progress)
 {
-	uint64_t offset = piece->address - base;
-	uint8_t found;
+	u64 offset = piece->address - base;
+	u8 found;
 	int ret;
 
 	ret = memory_compare(memory, &offset, piece->data, piece->size, &found,
@@ -127,7 +116,7 @@ static int verify_piece(const struct memory *memory, const struct piece *piece,
 				     piece->mem_size - piece->size, &found,
 				     progress);
 	if (ret > 0)
-		error("the %s differs at 0x%" PRIx64 ": the memory has 0x%02x; somebody else writes to it, or the link failed",
+		error("the %s differs at 0x%llx: the memory has 0x%02x; somebody else writes to it, or the link failed",
 		      piece->what, base + offset, found);
 	return ret ? -1 : 0;
 }

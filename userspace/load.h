@@ -8,6 +8,7 @@
 #include "device.h"
 #include "plan.h"
 #include "progress.h"
+#include "types.h"
 
 /*
  * Write all pieces of the plan, and wait until the last byte has arrived.
@@ -25,12 +26,11 @@ int load_verify(const struct memory *memory, const struct plan *plan,
  * they are the same; 1 if not, with the @offset and the @found byte of the
  * first difference; -1 with the error reported.
  */
-int memory_compare(const struct memory *memory, uint64_t *offset,
-		   const uint8_t *data, uint64_t size, uint8_t *found,
-		   struct progress *progress);
+int memory_compare(const struct memory *memory, u64 *offset, const u8 *data,
+		   u64 size, u8 *found, struct progress *progress);
 
 /* Write @size bytes of @data, or zeros if NULL. Returns 0 or -1. */
-int memory_fill(const struct memory *memory, uint64_t offset,
-		const uint8_t *data, uint64_t size, struct progress *progress);
+int memory_fill(const struct memory *memory, u64 offset, const u8 *data,
+		u64 size, struct progress *progress);
 
 #endif /* SDM_TEST_LOAD_H */

@@ -3,15 +3,18 @@
  * sdm-test: boot, signal and inspect the machines behind an SDM (Signal
  * Distribution Module). This file is the command line.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "interrupt.h"
 #include "number.h"
 #include "report.h"
+#include "types.h"
 
 /* Options without a letter of their own. */
 enum {
@@ -83,7 +86,7 @@ static const struct command {
 	  command_answer },
 };
 
-#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define NR_COMMANDS ARRAY_SIZE(commands)
 
 static const char help[] =
 	"Usage:\n"
@@ -91,48 +94,54 @@ static const char help[] =
 	" " PROGRAM " -s DEV DEST SIGNAL [P0 [P1]] [options]\n"
 	" " PROGRAM " COMMAND OPERANDS [options]\n"
 	"\n"
-	"Boot, signal and inspect the machines behind /dev/sdmDEV. The master has ID 0,\n"
-	"slaves have 1 and up.\n"
+	"Boot, signal and inspect the machines behind /dev/sdmDEV. The master has the\n"
+	"ID 0, slaves have 1 and up.\n"
 	"\n"
 	"Commands:\n"
-	" -b, --boot DEV PEER IMAGE [DTB]    load a kernel and its device tree into the\n"
-	"                                    RAM of a peer held in reset, and start it\n"
+	" -b, --boot DEV PEER IMAGE [DTB]\n"
+	"                         load a kernel and its device tree into the RAM of a\n"
+	"                         peer that is held in reset, and start it\n"
 	" -s, --send DEV DEST SIGNAL [P0 [P1]]\n"
-	"                                    send a signal with two payload words\n"
-	" -l, --list [DEV]                   show devices, peers, their state and memory\n"
-	" -w, --wait DEV                     print the events that arrive\n"
+	"                         send a signal with two payload words\n"
+	" -l, --list [DEV]        show devices, and the state and memory of their peers\n"
+	" -w, --wait DEV          print the signals and other events that arrive\n"
 	" -r, --read DEV PEER OFFSET LENGTH [FILE]\n"
-	"                                    read a peer's memory into FILE (- is standard\n"
-	"                                    output); without FILE show it in hexadecimal\n"
-	"     --write DEV PEER OFFSET FILE   write FILE (- is standard input) to it\n"
-	"     --compare DEV PEER OFFSET FILE compare FILE with it\n"
-	" -R, --reset DEV PEER               put a peer in reset\n"
-	"     --answer DEV                   send each signal back to its sender\n"
+	"                         read a peer's memory into FILE (- is standard\n"
+	"                         output); without FILE show it in hexadecimal\n"
+	"     --write DEV PEER OFFSET FILE\n"
+	"                         write FILE (- is standard input) to it\n"
+	"     --compare DEV PEER OFFSET FILE\n"
+	"                         compare FILE with it\n"
+	" -R, --reset DEV PEER    put a peer in reset\n"
+	"     --answer DEV        send each signal back to its sender, with its payload\n"
 	"\n"
-	"Options for -b:\n"
-	"     --initrd FILE     load an initrd, too\n"
-	"     --append STRING   command line of the kernel, instead of that in DTB\n"
-	"     --raw             IMAGE has no format: to the start of the RAM as it is\n"
-	"     --load ADDR       the same, to this address\n"
-	"     --entry ADDR      start there, not at the first byte of a raw image\n"
-	"     --verify          read back what was written, and compare (also --write)\n"
+	"Options of -b:\n"
+	"     --initrd FILE       load an initrd, too\n"
+	"     --append STRING     command line of the kernel, replaces that of DTB\n"
+	"     --raw               load IMAGE as it is, to the start of the RAM\n"
+	"     --load ADDR         load IMAGE as it is, to this address\n"
+	"     --entry ADDR        start there, not at the first byte (--raw, --load)\n"
+	"     --verify            read back what was written, and compare; also for\n"
+	"                         --write\n"
 	"\n"
 	"Other options:\n"
-	" -n, --count N         -w, --answer: end after N signals\n"
-	" -t, --timeout SECONDS longest time to wait: for the start, the reset, room at the\n"
-	"                       receiver (10 unless given), or for signals (no limit)\n"
-	" -j, --json            results as JSON; for -w one object per line\n"
-	" -v, --verbose         explain on standard error what is done\n"
-	" -q, --quiet           no results and no progress\n"
-	" -h, --help            print this text\n"
-	" -V, --version         print the version\n"
+	" -n, --count N           -w, --answer: end after N signals\n"
+	" -t, --timeout SECONDS   longest time to wait: -b, -R, -s: for the start, the\n"
+	"                         reset, room at the receiver (10 unless given);\n"
+	"                         -w, --answer: for signals (no limit unless given)\n"
+	" -j, --json              print results as JSON; -w: an object on each line\n"
+	" -v, --verbose           tell on standard error what is done\n"
+	" -q, --quiet             print no results and no progress\n"
+	" -h, --help              print this text\n"
+	" -V, --version           print the version\n"
 	"\n"
-	"IMAGE is a zImage, an arm64 or RISC-V Image, or an ELF file, or anything with\n"
-	"--raw or --load. DTB gets the peer's real memory before it is loaded. Numbers are\n"
-	"decimal or begin with 0x; OFFSET and LENGTH may end in K, M or G. OFFSET counts\n"
-	"from the start of the peer's RAM; ADDR is an address as the peer sees it.\n"
+	"IMAGE is a zImage, an arm64 or RISC-V Image or an ELF file; anything else needs\n"
+	"--raw or --load. In DTB, the memory node is adjusted to what the peer has.\n"
+	"Numbers are decimal or begin with 0x; OFFSET and LENGTH may end in K, M or G.\n"
+	"OFFSET counts from the start of the peer's RAM, ADDR is an address as the peer\n"
+	"sees it.\n"
 	"\n"
-	"Exit status: 0 success, 1 failure or a difference, 2 wrong usage.\n";
+	"Exit status: 0 success, 1 failure or a difference found, 2 wrong usage.\n";
 
 static const struct command *find_command(int arg)
 {
@@ -182,7 +191,7 @@ static int parse_option(struct options *options, int arg)
 		return 0;
 	case 'n':
 		options->given |= OPTION_COUNT;
-		if (parse_number(optarg, UINT64_MAX, &options->count) ||
+		if (parse_number(optarg, U64_MAX, &options->count) ||
 		    !options->count)
 			return usage_error(
 				"--count '%s' is wrong; a number from 1 is needed",
@@ -243,6 +252,25 @@ static int check_usage(const struct command *command,
 	return 0;
 }
 
+/*
+ * If standard streams are closed, a device would get their numbers, and then
+ * what is printed. The wrong direction makes their use fail as it should.
+ */
+static void occupy_standard_streams(void)
+{
+	int fd = 0;
+
+	while (fd >= 0 && fd <= STDERR_FILENO) {
+		fd = open("/dev/null", O_WRONLY);
+		if (fd == STDOUT_FILENO || fd == STDERR_FILENO) {
+			close(fd);
+			fd = open("/dev/null", O_RDONLY);
+		}
+	}
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static char program[] = PROGRAM;
@@ -250,6 +278,7 @@ int main(int argc, char **argv)
 	struct options options = { 0 };
 	int arg, ret;
 
+	occupy_standard_streams();
 	check_stdout_at_exit();
 	/* Messages begin with the same name wherever the program is. */
 	argv[0] = program;

@@ -13,27 +13,26 @@
  * strtoull() accepts blanks, signs and (base 0) octal numbers, none of which
  * is wanted: 010 is ten.
  */
-static int parse_prefix(const char *text, char **end, uint64_t *value)
+static int parse_prefix(const char *text, char **end, u64 *value)
 {
 	int base = 10;
 
 	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
 		base = 16;
-		text += 2;
-		if (!isxdigit((unsigned char)*text))
+		if (!isxdigit((unsigned char)text[2]))
 			return -1;
-	}
-	if (base == 10 && !isdigit((unsigned char)*text))
+	} else if (!isdigit((unsigned char)text[0])) {
 		return -1;
+	}
 
 	errno = 0;
 	*value = strtoull(text, end, base);
 	return errno ? -1 : 0;
 }
 
-int parse_number(const char *text, uint64_t max, uint64_t *value)
+int parse_number(const char *text, u64 max, u64 *value)
 {
-	uint64_t number;
+	u64 number;
 	char *end;
 
 	if (parse_prefix(text, &end, &number) || *end || number > max)
@@ -42,11 +41,11 @@ int parse_number(const char *text, uint64_t max, uint64_t *value)
 	return 0;
 }
 
-int parse_size(const char *text, uint64_t max, uint64_t *value)
+int parse_size(const char *text, u64 max, u64 *value)
 {
 	static const char suffixes[] = "KMG";
 	unsigned int shift = 0;
-	uint64_t number;
+	u64 number;
 	char *end;
 
 	if (parse_prefix(text, &end, &number))
@@ -65,16 +64,16 @@ int parse_size(const char *text, uint64_t max, uint64_t *value)
 	return 0;
 }
 
-int parse_seconds(const char *text, uint32_t *milliseconds)
+int parse_seconds(const char *text, u32 *milliseconds)
 {
-	uint64_t seconds, fraction = 0;
+	u64 seconds, fraction = 0;
 	char *end;
 
 	if (!isdigit((unsigned char)*text))
 		return -1;
 	errno = 0;
 	seconds = strtoull(text, &end, 10);
-	if (errno || seconds > UINT32_MAX / 1000 - 1)
+	if (errno || seconds > U32_MAX / 1000 - 1)
 		return -1;
 	if (*end == '.') {
 		unsigned int unit = 100;

@@ -6,14 +6,14 @@
 #ifndef SDM_TEST_NUMBER_H
 #define SDM_TEST_NUMBER_H
 
-#include <stdint.h>
+#include "types.h"
 
-int parse_number(const char *text, uint64_t max, uint64_t *value);
+int parse_number(const char *text, u64 max, u64 *value);
 
 /* A number that may end in K, M or G (powers of 1024). */
-int parse_size(const char *text, uint64_t max, uint64_t *value);
+int parse_size(const char *text, u64 max, u64 *value);
 
 /* Seconds with up to three decimals, as milliseconds. */
-int parse_seconds(const char *text, uint32_t *milliseconds);
+int parse_seconds(const char *text, u32 *milliseconds);
 
 #endif /* SDM_TEST_NUMBER_H */

@@ -7,18 +7,17 @@
  * kernel reaches them (the rule of Linux' boot protocols and of QEMU), or, in
  * small memories, to any room that is left.
  */
-#include <inttypes.h>
-#include <stddef.h>
 
 #include "dtb.h"
 #include "plan.h"
 #include "report.h"
+#include "types.h"
 
 #define HIGH_START (128 << 20)
 #define INITRD_ALIGN (4 << 10)
 
-static void add_piece(struct plan *plan, const char *what, const uint8_t *data,
-		      uint64_t address, uint64_t size, uint64_t mem_size)
+static void add_piece(struct plan *plan, const char *what, const u8 *data,
+		      u64 address, u64 size, u64 mem_size)
 {
 	plan->pieces[plan->nr_pieces++] = (struct piece){
 		.what = what,
@@ -30,18 +29,24 @@ static void add_piece(struct plan *plan, const char *what, const uint8_t *data,
 }
 
 /* Move a floating image to the RAM; @base is what its addresses count from. */
-static int float_base(const struct plan_input *input, uint64_t *base)
+static int float_base(const struct plan_input *input, u64 *base)
 {
 	const struct image *image = input->image;
-	uint64_t furthest = image->run_start + image->run_size;
+	u64 furthest = image->run_start + image->run_size;
 
 	*base = 0;
 	if (!image->floating)
 		return 0;
+	if (image->run_size > input->ram_size) {
+		error("the %s needs %llu KiB of RAM to start, the peer has %llu; give the peer more",
+		      image->format, image->run_size >> 10,
+		      input->ram_size >> 10);
+		return -1;
+	}
 	if (furthest < image->run_start ||
 	    align_up(input->ram_base, image->align, base) ||
-	    furthest > UINT64_MAX - *base) {
-		error("%s is broken: it asks for 0x%" PRIx64 " bytes at 0x%" PRIx64,
+	    furthest > U64_MAX - *base) {
+		error("%s is broken: it asks for 0x%llx bytes at 0x%llx",
 		      input->kernel->name, image->run_size, image->run_start);
 		return -1;
 	}
@@ -51,7 +56,7 @@ static int float_base(const struct plan_input *input, uint64_t *base)
 static int place_image(struct plan *plan, const struct plan_input *input)
 {
 	const struct image *image = input->image;
-	uint64_t base;
+	u64 base;
 	unsigned int i;
 
 	if (float_base(input, &base))
@@ -80,14 +85,13 @@ static int place_image(struct plan *plan, const struct plan_input *input)
 }
 
 static int place_high(struct plan *plan, const struct plan_input *input,
-		      const char *what, uint64_t size, uint64_t align,
-		      uint64_t *start)
+		      const char *what, u64 size, u64 align, u64 *start)
 {
 	const struct range *ram = &plan->layout.ram;
-	uint64_t half = ram->size / 2;
-	uint64_t from = ram->start + (half < HIGH_START ? half : HIGH_START);
-	uint64_t limit = input->image->high_limit;
-	uint64_t end = ram->start + ram->size;
+	u64 half = ram->size / 2;
+	u64 from = ram->start + (half < HIGH_START ? half : HIGH_START);
+	u64 limit = input->image->high_limit;
+	u64 end = ram->start + ram->size;
 
 	if (limit && limit < ram->size)
 		end = ram->start + limit;
@@ -96,7 +100,7 @@ static int place_high(struct plan *plan, const struct plan_input *input,
 	    !layout_place(&plan->layout, size, align, ram->start, end, what,
 			  start))
 		return 0;
-	error("no room for the %s of %" PRIu64 " bytes beside the %s in the peer's RAM of %" PRIu64 " MiB; give the peer more",
+	error("no room for the %s of %llu bytes beside the %s in the peer's RAM of %llu MiB; give the peer more",
 	      what, size, input->image->format, ram->size >> 20);
 	return -1;
 }
@@ -104,20 +108,23 @@ static int place_high(struct plan *plan, const struct plan_input *input,
 int plan_make(struct plan *plan, const struct plan_input *input)
 {
 	struct file *dtb = input->dtb;
-	uint64_t initrd = 0;
+	u64 initrd = 0;
 
 	*plan = (struct plan){ 0 };
 	if (layout_init(&plan->layout, input->ram_base, input->ram_size) ||
 	    place_image(plan, input))
 		return -1;
 
-	/* It only becomes smaller from here on. */
-	if (dtb && place_high(plan, input, "device tree", dtb->size, DTB_ALIGN,
-			      &plan->dtb))
+	if (dtb && dtb_avoid_reserved(dtb, &plan->layout))
 		return -1;
+	/* First what is large. */
 	if (input->initrd &&
 	    place_high(plan, input, "initrd", input->initrd->size, INITRD_ALIGN,
 		       &initrd))
+		return -1;
+	/* It only becomes smaller from here on. */
+	if (dtb && place_high(plan, input, "device tree", dtb->size, DTB_ALIGN,
+			      &plan->dtb))
 		return -1;
 
 	if (dtb) {
@@ -138,9 +145,9 @@ int plan_make(struct plan *plan, const struct plan_input *input)
 	return 0;
 }
 
-uint64_t plan_bytes(const struct plan *plan)
+u64 plan_bytes(const struct plan *plan)
 {
-	uint64_t bytes = 0;
+	u64 bytes = 0;
 	unsigned int i;
 
 	for (i = 0; i < plan->nr_pieces; i++)

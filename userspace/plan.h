@@ -5,10 +5,9 @@
 #ifndef SDM_TEST_PLAN_H
 #define SDM_TEST_PLAN_H
 
-#include <stdint.h>
-
 #include "image.h"
 #include "layout.h"
+#include "types.h"
 
 /* Image segments, device tree, initrd. */
 #define PLAN_MAX_PIECES (IMAGE_MAX_SEGMENTS + 2)
@@ -16,18 +15,18 @@
 /* Bytes to write to the peer's memory; zeros follow @size, up to @mem_size. */
 struct piece {
 	const char *what;
-	const uint8_t *data;
-	uint64_t address;
-	uint64_t size;
-	uint64_t mem_size;
+	const u8 *data;
+	u64 address;
+	u64 size;
+	u64 mem_size;
 };
 
 struct plan {
 	struct layout layout;
 	unsigned int nr_pieces;
 	struct piece pieces[PLAN_MAX_PIECES];
-	uint64_t entry;
-	uint64_t dtb; /* 0: none */
+	u64 entry;
+	u64 dtb; /* 0: none */
 };
 
 /**
@@ -43,8 +42,8 @@ struct plan {
  * The plan points into the files.
  */
 struct plan_input {
-	uint64_t ram_base;
-	uint64_t ram_size;
+	u64 ram_base;
+	u64 ram_size;
 	const struct file *kernel;
 	const struct image *image;
 	struct file *dtb;
@@ -56,6 +55,6 @@ struct plan_input {
 int plan_make(struct plan *plan, const struct plan_input *input);
 
 /* Number of bytes that the plan writes. */
-uint64_t plan_bytes(const struct plan *plan);
+u64 plan_bytes(const struct plan *plan);
 
 #endif /* SDM_TEST_PLAN_H */

@@ -2,7 +2,6 @@
 /*
  * Progress of transfers.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -13,8 +12,8 @@
 #define REDRAW_NS 100000000
 #define BAR_WIDTH 24
 
-void progress_start(struct progress *progress, bool enabled,
-		    const char *action, uint64_t total)
+void progress_start(struct progress *progress, bool enabled, const char *action,
+		    u64 total)
 {
 	*progress = (struct progress){
 		.enabled = enabled,
@@ -30,7 +29,7 @@ double progress_seconds(const struct progress *progress)
 	return (now_ns() - progress->started_ns) / 1e9;
 }
 
-const char *rate_text(char text[RATE_TEXT], uint64_t bytes, double seconds)
+const char *rate_text(char text[RATE_TEXT], u64 bytes, double seconds)
 {
 	double rate = seconds > 0 ? bytes / seconds : 0;
 
@@ -40,9 +39,8 @@ const char *rate_text(char text[RATE_TEXT], uint64_t bytes, double seconds)
 
 static void draw(const struct progress *progress)
 {
-	double share = progress->total ?
-			       (double)progress->done / progress->total :
-			       1;
+	double share =
+		progress->total ? (double)progress->done / progress->total : 1;
 	int filled = share * BAR_WIDTH;
 	char rate[RATE_TEXT];
 
@@ -54,8 +52,8 @@ static void draw(const struct progress *progress)
 	stderr_line_open = true;
 }
 
-void progress_part(struct progress *progress, const char *part, uint64_t size,
-		   uint64_t address)
+void progress_part(struct progress *progress, const char *part, u64 size,
+		   u64 address)
 {
 	progress->part = part;
 	if (!progress->enabled)
@@ -63,14 +61,13 @@ void progress_part(struct progress *progress, const char *part, uint64_t size,
 	if (progress->terminal)
 		draw(progress);
 	else
-		fprintf(stderr,
-			"%s %s: %" PRIu64 " bytes at 0x%" PRIx64 "\n",
+		fprintf(stderr, "%s %s: %llu bytes at 0x%llx\n",
 			progress->action, part, size, address);
 }
 
-void progress_add(struct progress *progress, uint64_t bytes)
+void progress_add(struct progress *progress, u64 bytes)
 {
-	uint64_t now;
+	u64 now;
 
 	progress->done += bytes;
 	if (!progress->enabled || !progress->terminal)

@@ -6,7 +6,7 @@
 #ifndef SDM_TEST_REPORT_H
 #define SDM_TEST_REPORT_H
 
-#include <stdbool.h>
+#include "types.h"
 
 #define PROGRAM "sdm-test"
 
