@@ -116,8 +116,8 @@ static int sdm_action_exclusive(struct sdm_peer *peer,
  * otherwise; -ENOLINK if it is not, or no longer, connected; -ETIMEDOUT;
  * -ERESTARTSYS when killed; -ENODEV when the hardware is gone.
  */
-int sdm_boot(struct sdm_peer *peer, const struct sdm_client *client,
-	     u64 entry, u64 dtb, unsigned long timeout)
+int sdm_boot(struct sdm_peer *peer, const struct sdm_client *client, u64 entry,
+	     u64 dtb, unsigned long timeout)
 {
 	const u64 payload[SDM_MSG_WORDS] = { entry, dtb };
 

@@ -10,12 +10,12 @@
 #include <linux/uio.h>
 
 #include "chr.h"
-#include "sdm-trace.h"
+#include "sdm_trace.h"
 
 static int sdm_chr_file_open(struct inode *inode, struct file *file)
 {
-	struct sdm_chr *chr = container_of(file->private_data, struct sdm_chr,
-					   node);
+	struct sdm_chr *chr =
+		container_of(file->private_data, struct sdm_chr, node);
 	struct sdm_chr_file *f;
 	int ret;
 

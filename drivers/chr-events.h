@@ -7,7 +7,7 @@
 #include <uapi/linux/sdm.h>
 
 /* Records that a reader may leave unread. */
-#define SDM_EVENTS_MAX	256
+#define SDM_EVENTS_MAX 256
 
 /**
  * struct sdm_events - bounded queue of events, and which events it takes

@@ -8,10 +8,10 @@
  */
 
 #include <linux/jiffies.h>
-#include <linux/nospec.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "chr-cmd.h"
 #include "chr.h"
 
 /* Timeout of boot and reset when none is given. */
@@ -24,23 +24,6 @@ union sdm_chr_arg {
 	struct sdm_subscribe subscribe;
 	struct sdm_boot boot;
 	struct sdm_reset reset;
-};
-
-/**
- * struct sdm_chr_cmd - an ioctl
- * @call: does it
- * @size: size of its structure
- * @min_size: size of its structure when it was introduced
- * @mode: mode in which the file must be open
- * @out: the structure goes back to the caller
- */
-struct sdm_chr_cmd {
-	int (*call)(struct sdm_chr_file *f, bool nonblock,
-		    union sdm_chr_arg *arg);
-	size_t size;
-	size_t min_size;
-	fmode_t mode;
-	bool out;
 };
 
 #define SDM_CHR_IS_ZERO(field)	(!memchr_inv(field, 0, sizeof(field)))
@@ -247,13 +230,9 @@ long sdm_chr_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	union sdm_chr_arg buf;
 	int ret;
 
-	if (_IOC_TYPE(cmd) != SDM_IOC_MAGIC ||
-	    _IOC_NR(cmd) >= ARRAY_SIZE(sdm_chr_cmds))
-		return -ENOTTY;
-	entry = &sdm_chr_cmds[array_index_nospec(_IOC_NR(cmd),
-						 ARRAY_SIZE(sdm_chr_cmds))];
-	if (size < entry->min_size)
-		return -EINVAL;
+	entry = sdm_chr_cmd_find(sdm_chr_cmds, ARRAY_SIZE(sdm_chr_cmds), cmd);
+	if (IS_ERR(entry))
+		return PTR_ERR(entry);
 	if ((file->f_mode & entry->mode) != entry->mode)
 		return -EBADF;
 

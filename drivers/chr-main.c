@@ -14,8 +14,8 @@
 #include "chr.h"
 #include "compat.h"
 
-#define SDM_CHR_NAME	"sdm"
-#define SDM_CHR_MINORS	4096
+#define SDM_CHR_NAME "sdm"
+#define SDM_CHR_MINORS 4096
 
 /* Protects sdm_chr_nodes: a node found there may be taken. */
 static DEFINE_MUTEX(sdm_chr_lock);

@@ -12,8 +12,8 @@
 
 static int sdm_chr_window_open(struct inode *inode, struct file *file)
 {
-	file->private_data = container_of(file->private_data,
-					  struct sdm_chr_window, node);
+	file->private_data =
+		container_of(file->private_data, struct sdm_chr_window, node);
 
 	return 0;
 }
@@ -87,8 +87,8 @@ const struct file_operations sdm_chr_window_fops = {
 
 static void sdm_chr_window_free(struct kref *ref)
 {
-	struct sdm_chr_window *win = container_of(ref, struct sdm_chr_window,
-						  node.ref);
+	struct sdm_chr_window *win =
+		container_of(ref, struct sdm_chr_window, node.ref);
 
 	sdm_peer_put(win->peer);
 	kfree(win);

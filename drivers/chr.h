@@ -66,7 +66,7 @@ struct sdm_chr {
 	struct sdm_device *sdm;
 	struct sdm_chr_window *windows[SDM_MAX_IDS];
 
-	spinlock_t lock;	/* see above */
+	spinlock_t lock; /* see above */
 	struct list_head files;
 	bool gone;
 };
@@ -86,8 +86,8 @@ struct sdm_chr_file {
 	struct list_head entry;
 	wait_queue_head_t wait;
 
-	struct mutex read_lock;	/* see above */
-	spinlock_t lock;	/* see above */
+	struct mutex read_lock; /* see above */
+	spinlock_t lock; /* see above */
 	struct sdm_events events;
 
 	DECLARE_BITMAP(busy, SDM_MAX_IDS);

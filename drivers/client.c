@@ -9,7 +9,7 @@
 #include <linux/timekeeping.h>
 
 #include "core.h"
-#include "sdm-trace.h"
+#include "sdm_trace.h"
 
 /* Protects the two lists, sdm_device.attachments, and serialises clients' calls. */
 DEFINE_MUTEX(sdm_lock);
@@ -28,8 +28,7 @@ struct sdm_attachment {
 	void *data;
 };
 
-static void sdm_client_attach(struct sdm_device *sdm,
-				struct sdm_client *client)
+static void sdm_client_attach(struct sdm_device *sdm, struct sdm_client *client)
 {
 	struct sdm_attachment *att;
 	int ret = -ENOMEM;
@@ -57,7 +56,7 @@ err_warn:
 }
 
 static void sdm_client_detach(struct sdm_device *sdm,
-				   struct sdm_attachment *att)
+			      struct sdm_attachment *att)
 {
 	struct sdm_client *client = att->client;
 
@@ -150,8 +149,7 @@ void sdm_clients_peer_changed(struct sdm_peer *peer,
 	mutex_lock(&sdm_lock);
 	list_for_each_entry(att, &sdm->attachments, node) {
 		if (att->client->peer_changed)
-			att->client->peer_changed(sdm, att->data, peer,
-						  link);
+			att->client->peer_changed(sdm, att->data, peer, link);
 	}
 	mutex_unlock(&sdm_lock);
 }

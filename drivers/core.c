@@ -22,7 +22,7 @@
 #include "core.h"
 
 #define CREATE_TRACE_POINTS
-#include "sdm-trace.h"
+#include "sdm_trace.h"
 
 EXPORT_TRACEPOINT_SYMBOL_GPL(sdm_overflow);
 
@@ -51,7 +51,6 @@ static void sdm_device_release(struct device *dev)
 	struct sdm_device *sdm = container_of(dev, struct sdm_device, dev);
 
 	cleanup_srcu_struct(&sdm->srcu);
-	ida_free(&sdm_ida, sdm->index);
 	kfree(sdm);
 	sdm_object_died();
 }
@@ -111,13 +110,10 @@ struct sdm_device *devm_sdm_device_alloc(struct device *parent,
 		return ERR_PTR(-ENOMEM);
 
 	ret = init_srcu_struct(&sdm->srcu);
-	if (ret)
-		goto err_free;
-
-	ret = sdm_device_index(parent);
-	if (ret < 0)
-		goto err_cleanup_srcu;
-	sdm->index = ret;
+	if (ret) {
+		kfree(sdm);
+		return ERR_PTR(ret);
+	}
 
 	sdm->priv = priv;
 	RCU_INIT_POINTER(sdm->ops, ops);
@@ -135,19 +131,40 @@ struct sdm_device *devm_sdm_device_alloc(struct device *parent,
 	ret = devm_add_action_or_reset(parent, sdm_device_put, sdm);
 	if (ret)
 		return ERR_PTR(ret);
-	ret = dev_set_name(&sdm->dev, "sdm%d", sdm->index);
-	if (ret)
-		return ERR_PTR(ret);
 
 	return sdm;
-
-err_cleanup_srcu:
-	cleanup_srcu_struct(&sdm->srcu);
-err_free:
-	kfree(sdm);
-	return ERR_PTR(ret);
 }
 EXPORT_SYMBOL_GPL(devm_sdm_device_alloc);
+
+/* The name is free again when the device is deleted, whoever still holds it. */
+static int sdm_device_add(struct device *parent, struct sdm_device *sdm)
+{
+	int ret;
+
+	ret = sdm_device_index(parent);
+	if (ret < 0)
+		return ret;
+	sdm->index = ret;
+
+	ret = dev_set_name(&sdm->dev, "sdm%d", sdm->index);
+	if (ret)
+		goto err_free_index;
+	ret = device_add(&sdm->dev);
+	if (ret)
+		goto err_free_index;
+
+	return 0;
+
+err_free_index:
+	ida_free(&sdm_ida, sdm->index);
+	return ret;
+}
+
+static void sdm_device_del(struct sdm_device *sdm)
+{
+	device_del(&sdm->dev);
+	ida_free(&sdm_ida, sdm->index);
+}
 
 /* From here on nobody is in the hardware driver, and nobody comes. */
 static void sdm_device_revoke(struct sdm_device *sdm, const struct sdm_ops *ops)
@@ -167,7 +184,7 @@ static void sdm_device_unregister(void *data)
 	sdm_clients_remove_device(sdm);
 	sdm_device_revoke(sdm, rcu_dereference_protected(sdm->ops, true));
 	sdm_peers_remove(sdm);
-	device_del(&sdm->dev);
+	sdm_device_del(sdm);
 }
 
 /**
@@ -188,7 +205,7 @@ int devm_sdm_device_register(struct device *parent, struct sdm_device *sdm)
 
 	sdm_window_init(parent, sdm);
 
-	ret = device_add(&sdm->dev);
+	ret = sdm_device_add(parent, sdm);
 	if (ret)
 		return ret;
 
@@ -204,7 +221,7 @@ int devm_sdm_device_register(struct device *parent, struct sdm_device *sdm)
 err_remove_peers:
 	sdm_device_revoke(sdm, ops);
 	sdm_peers_remove(sdm);
-	device_del(&sdm->dev);
+	sdm_device_del(sdm);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(devm_sdm_device_register);

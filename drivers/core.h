@@ -48,8 +48,8 @@ void sdm_peers_remove(struct sdm_device *sdm);
 void sdm_peers_wake(struct sdm_device *sdm);
 void sdm_peers_disown(struct sdm_device *sdm, const struct sdm_client *client);
 void sdm_peer_work(struct work_struct *work);
-int sdm_peer_check_owner(struct sdm_peer *peer,
-			 const struct sdm_client *client, u32 signal);
+int sdm_peer_check_owner(struct sdm_peer *peer, const struct sdm_client *client,
+			 u32 signal);
 const struct sdm_client *sdm_peer_signal_owner(struct sdm_device *sdm, u32 id,
 					       u32 signal);
 

@@ -17,11 +17,11 @@
 #include "iocopy.h"
 
 #ifdef CONFIG_64BIT
-#define sdm_read_word	__raw_readq
-#define sdm_write_word	__raw_writeq
+#define sdm_read_word __raw_readq
+#define sdm_write_word __raw_writeq
 #else
-#define sdm_read_word	__raw_readl
-#define sdm_write_word	__raw_writel
+#define sdm_read_word __raw_readl
+#define sdm_write_word __raw_writel
 #endif
 
 static bool sdm_io_aligned(const void __iomem *io)
@@ -44,7 +44,8 @@ void sdm_copy_fromio(void *buf, const void __iomem *io, size_t len)
 		*bytes++ = __raw_readb(io);
 
 	words = (unsigned long *)bytes;
-	for (; len >= sizeof(*words); io += sizeof(*words), len -= sizeof(*words))
+	for (; len >= sizeof(*words);
+	     io += sizeof(*words), len -= sizeof(*words))
 		*words++ = sdm_read_word(io);
 
 	bytes = (u8 *)words;
@@ -67,7 +68,8 @@ void sdm_copy_toio(void __iomem *io, const void *buf, size_t len)
 		__raw_writeb(*bytes++, io);
 
 	words = (const unsigned long *)bytes;
-	for (; len >= sizeof(*words); io += sizeof(*words), len -= sizeof(*words))
+	for (; len >= sizeof(*words);
+	     io += sizeof(*words), len -= sizeof(*words))
 		sdm_write_word(*words++, io);
 
 	bytes = (const u8 *)words;

@@ -8,11 +8,11 @@
 #include <linux/slab.h>
 
 #include "core.h"
-#include "sdm-trace.h"
+#include "sdm_trace.h"
 
 const char *sdm_state_name(u32 state)
 {
-	static const char * const names[] = {
+	static const char *const names[] = {
 		[SDM_PEER_ABSENT] = "absent",
 		[SDM_PEER_CONNECTING] = "connecting",
 		[SDM_PEER_RESET] = "reset",
@@ -393,8 +393,8 @@ void sdm_peers_disown(struct sdm_device *sdm, const struct sdm_client *client)
 }
 
 /* May the client send this signal? */
-int sdm_peer_check_owner(struct sdm_peer *peer,
-			 const struct sdm_client *client, u32 signal)
+int sdm_peer_check_owner(struct sdm_peer *peer, const struct sdm_client *client,
+			 u32 signal)
 {
 	const struct sdm_client *owner;
 	unsigned long flags;

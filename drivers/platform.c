@@ -17,7 +17,7 @@
 #include "sdm.h"
 
 /* Signals taken in one interrupt; what is left is for the work item. */
-#define SDM_PLAT_BUDGET		64
+#define SDM_PLAT_BUDGET 64
 
 /**
  * struct sdm_plat - the driver's data
@@ -36,13 +36,13 @@ struct sdm_plat {
 	void __iomem *regs;
 	int irq;
 
-	spinlock_t irq_lock;	/* see above */
+	spinlock_t irq_lock; /* see above */
 	u32 irq_enable;
 	bool enabled;
 	struct work_struct rx_work;
 
-	spinlock_t tx_lock;	/* see above */
-	spinlock_t err_lock;	/* see above */
+	spinlock_t tx_lock; /* see above */
+	spinlock_t err_lock; /* see above */
 };
 
 static u32 sdm_plat_read(const struct sdm_plat *plat, u32 reg)
@@ -70,8 +70,7 @@ static void sdm_plat_irq_update(struct sdm_plat *plat, u32 clear, u32 set)
 
 	spin_lock_irqsave(&plat->irq_lock, flags);
 	if (plat->enabled) {
-		WRITE_ONCE(plat->irq_enable,
-			   (plat->irq_enable & ~clear) | set);
+		WRITE_ONCE(plat->irq_enable, (plat->irq_enable & ~clear) | set);
 		sdm_plat_write(plat, SDM_REG_IRQ_ENABLE, plat->irq_enable);
 	}
 	spin_unlock_irqrestore(&plat->irq_lock, flags);
@@ -92,10 +91,10 @@ static bool sdm_plat_receive(struct sdm_plat *plat, unsigned int budget)
 		msg.source = SDM_RX_SOURCE(head);
 		msg.signal = SDM_RX_SIGNAL(head);
 		if (head & SDM_RX_HAS_DATA) {
-			msg.payload[0] = sdm_plat_read64(plat,
-							 SDM_REG_RX_DATA0_LO);
-			msg.payload[1] = sdm_plat_read64(plat,
-							 SDM_REG_RX_DATA1_LO);
+			msg.payload[0] =
+				sdm_plat_read64(plat, SDM_REG_RX_DATA0_LO);
+			msg.payload[1] =
+				sdm_plat_read64(plat, SDM_REG_RX_DATA1_LO);
 		}
 		sdm_plat_write(plat, SDM_REG_RX_POP, 0);
 		sdm_receive(plat->sdm, &msg);
@@ -202,8 +201,10 @@ static int sdm_plat_send(struct sdm_device *sdm, u32 dest, u32 signal,
 			 const u64 *payload)
 {
 	static const u32 regs[] = {
-		SDM_REG_TX_DATA0_LO, SDM_REG_TX_DATA0_HI,
-		SDM_REG_TX_DATA1_LO, SDM_REG_TX_DATA1_HI,
+		SDM_REG_TX_DATA0_LO,
+		SDM_REG_TX_DATA0_HI,
+		SDM_REG_TX_DATA1_LO,
+		SDM_REG_TX_DATA1_HI,
 	};
 	struct sdm_plat *plat = sdm->priv;
 	unsigned long flags;
@@ -258,8 +259,8 @@ static void sdm_plat_read_link(struct sdm_device *sdm, u32 id,
 	state = sdm_plat_read(plat, SDM_REG_PEER(id, SDM_PEER_STATE));
 	link->state = state & SDM_PEER_STATE_MASK;
 	link->flags = state & (SDM_PEER_STATE_DRIVER | SDM_PEER_STATE_SELF);
-	link->generation = sdm_plat_read(plat, SDM_REG_PEER(id,
-						SDM_PEER_GENERATION));
+	link->generation =
+		sdm_plat_read(plat, SDM_REG_PEER(id, SDM_PEER_GENERATION));
 }
 
 static void sdm_plat_read_peer(struct sdm_device *sdm, u32 id,
@@ -269,7 +270,7 @@ static void sdm_plat_read_peer(struct sdm_device *sdm, u32 id,
 	struct sdm_link before;
 	unsigned int tries = 3;
 
-#define SDM_PLAT_PEER(field)	SDM_REG_PEER(id, SDM_PEER_##field)
+#define SDM_PLAT_PEER(field) SDM_REG_PEER(id, SDM_PEER_##field)
 	/* All of one connection, or the latest if they come that fast. */
 	do {
 		sdm_plat_read_link(sdm, id, &before);
@@ -310,10 +311,10 @@ static void sdm_plat_read_caps(const struct sdm_plat *plat,
 	caps->num_signals = sdm_plat_read(plat, SDM_REG_NUM_SIGNALS);
 	caps->master = sdm_plat_read(plat, SDM_REG_STATUS) & SDM_STATUS_MASTER;
 	if (caps->features & SDM_FEAT_WINDOW) {
-		caps->window_base = sdm_plat_read64(plat,
-						    SDM_REG_WINDOW_BASE_LO);
-		caps->window_size = sdm_plat_read64(plat,
-						    SDM_REG_WINDOW_SIZE_LO);
+		caps->window_base =
+			sdm_plat_read64(plat, SDM_REG_WINDOW_BASE_LO);
+		caps->window_size =
+			sdm_plat_read64(plat, SDM_REG_WINDOW_SIZE_LO);
 	}
 }
 
@@ -405,7 +406,7 @@ static DEFINE_SIMPLE_DEV_PM_OPS(sdm_plat_pm_ops, sdm_plat_suspend,
 
 static const struct of_device_id sdm_plat_of_match[] = {
 	{ .compatible = SDM_DT_COMPATIBLE },
-	{ }
+	{}
 };
 MODULE_DEVICE_TABLE(of, sdm_plat_of_match);
 

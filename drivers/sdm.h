@@ -164,16 +164,16 @@ struct sdm_peer {
 	wait_queue_head_t wait;
 
 	/* private: */
-	spinlock_t lock;	/* protects the members up to signal_owners */
-	struct sdm_link link;	/* as last told to clients */
+	spinlock_t lock; /* protects the members up to signal_owners */
+	struct sdm_link link; /* as last told to clients */
 	u32 boot_signal;
 	u32 reset_signal;
 	const struct sdm_client *owner;
 	const struct sdm_client *signal_owners[SDM_NUM_SIGNALS];
 
-	struct mutex action_lock;	/* one boot or reset at a time */
+	struct mutex action_lock; /* one boot or reset at a time */
 
-	struct mutex map_lock;	/* protects map, map_chunk */
+	struct mutex map_lock; /* protects map, map_chunk */
 	void __iomem *map;
 	u64 map_chunk;
 
@@ -200,16 +200,16 @@ struct sdm_device {
 	void *priv;
 
 	/* private: */
-	struct srcu_struct srcu;	/* readers use ops */
+	struct srcu_struct srcu; /* readers use ops */
 	const struct sdm_ops __rcu *ops; /* NULL once unregistered */
 
-	struct list_head node;	/* in sdm_devices, by sdm_lock */
+	struct list_head node; /* in sdm_devices, by sdm_lock */
 	struct list_head attachments; /* by sdm_lock, read by RCU */
 
 	u32 num_ids;
 	struct sdm_peer *peers[SDM_MAX_IDS];
 
-	struct work_struct work;	/* serves changed */
+	struct work_struct work; /* serves changed */
 	DECLARE_BITMAP(changed, SDM_MAX_IDS);
 
 	atomic64_t unclaimed;
@@ -242,7 +242,7 @@ struct sdm_client {
 			     const struct sdm_link *link);
 
 	/* private: */
-	struct list_head node;	/* in sdm_clients, by sdm_lock */
+	struct list_head node; /* in sdm_clients, by sdm_lock */
 };
 
 /* Hardware drivers */
@@ -273,12 +273,12 @@ int sdm_claim_signal(struct sdm_peer *peer, u32 signal,
 void sdm_release_signal(struct sdm_peer *peer, u32 signal,
 			const struct sdm_client *client);
 
-int sdm_send(struct sdm_peer *peer, const struct sdm_client *client,
-	     u32 signal, const u64 *payload);
+int sdm_send(struct sdm_peer *peer, const struct sdm_client *client, u32 signal,
+	     const u64 *payload);
 int sdm_send_timeout(struct sdm_peer *peer, const struct sdm_client *client,
 		     u32 signal, const u64 *payload, unsigned long timeout);
-int sdm_boot(struct sdm_peer *peer, const struct sdm_client *client,
-	     u64 entry, u64 dtb, unsigned long timeout);
+int sdm_boot(struct sdm_peer *peer, const struct sdm_client *client, u64 entry,
+	     u64 dtb, unsigned long timeout);
 int sdm_reset(struct sdm_peer *peer, const struct sdm_client *client,
 	      unsigned long timeout);
 

@@ -7,7 +7,7 @@
 #include <linux/sched/signal.h>
 
 #include "core.h"
-#include "sdm-trace.h"
+#include "sdm_trace.h"
 
 /**
  * sdm_send() - send a signal without waiting
@@ -24,8 +24,8 @@
  * when it has no such signal, -EBUSY when the signal belongs to another client,
  * -ENODEV when the hardware is gone.
  */
-int sdm_send(struct sdm_peer *peer, const struct sdm_client *client,
-	     u32 signal, const u64 *payload)
+int sdm_send(struct sdm_peer *peer, const struct sdm_client *client, u32 signal,
+	     const u64 *payload)
 {
 	struct sdm_device *sdm = peer->sdm;
 	int ret;

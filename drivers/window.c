@@ -10,6 +10,7 @@
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/ratelimit.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -19,10 +20,13 @@
 #include "iocopy.h"
 #include "range.h"
 
-/* What is mapped at a time. */
-#define SDM_WINDOW_CHUNK SZ_1M
-/* What is copied at a time; user pages are not touched under a lock. */
-#define SDM_WINDOW_BOUNCE SZ_64K
+/* What is mapped at a time. Mapping costs by the page, so small is as good. */
+#define SDM_WINDOW_CHUNK SZ_64K
+/*
+ * What is copied between two looks at the link and at signals. A trapped access
+ * to another machine may take tens of microseconds.
+ */
+#define SDM_WINDOW_BOUNCE SZ_16K
 
 /**
  * struct sdm_window - one transfer
@@ -104,8 +108,8 @@ static void __iomem *sdm_window_map(struct sdm_peer *peer, u64 offset,
 {
 	const struct sdm_caps *caps = &peer->sdm->caps;
 	u64 chunk = offset & ~(u64)(SDM_WINDOW_CHUNK - 1);
-	size_t size = sdm_range_clip(chunk, SDM_WINDOW_CHUNK,
-				     caps->window_size);
+	size_t size =
+		sdm_range_clip(chunk, SDM_WINDOW_CHUNK, caps->window_size);
 
 	lockdep_assert_held(&peer->map_lock);
 
@@ -232,15 +236,15 @@ static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
 		return write && count ? -ENOSPC : 0;
 
 	/* Room to give the buffer the alignment of the window. */
-	bounce = kvmalloc(min_t(size_t, left, SDM_WINDOW_BOUNCE) +
-			  SDM_IOCOPY_ALIGN, GFP_KERNEL);
+	bounce = kmalloc(min_t(size_t, left, SDM_WINDOW_BOUNCE) +
+			 SDM_IOCOPY_ALIGN, GFP_KERNEL);
 	if (!bounce)
 		return -ENOMEM;
 
 	while (left) {
 		size_t len = min_t(size_t, left, SDM_WINDOW_BOUNCE);
-		void *buf = bounce + ((win.base + offset) &
-				      (SDM_IOCOPY_ALIGN - 1));
+		void *buf =
+			bounce + ((win.base + offset) & (SDM_IOCOPY_ALIGN - 1));
 		size_t copied = len;
 
 		if (write) {
@@ -273,7 +277,7 @@ static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
 			break;
 		cond_resched();
 	}
-	kvfree(bounce);
+	kfree(bounce);
 
 	return done ? done : ret;
 }
@@ -392,6 +396,7 @@ void sdm_window_error(struct sdm_device *sdm, u32 status, u64 offset)
 		[SDM_ERR_TIMEOUT] = "no answer in time",
 		[SDM_ERR_REFUSED] = "refused by the peer",
 	};
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, 2);
 	u32 cause = SDM_ERR_CAUSE(status);
 	struct sdm_peer *peer;
 
@@ -400,10 +405,13 @@ void sdm_window_error(struct sdm_device *sdm, u32 status, u64 offset)
 	if (peer)
 		atomic_inc(&peer->errors);
 
-	dev_warn_ratelimited(peer ? &peer->dev : &sdm->dev,
-			     "failed %s at window offset %#llx: %s\n",
-			     status & SDM_ERR_WRITE ? "write" : "read", offset,
-			     cause < ARRAY_SIZE(causes) && causes[cause] ?
-			     causes[cause] : "unknown cause");
+	/* Each access of a copy may fail: a few tell enough. */
+	if (!__ratelimit(&limit))
+		return;
+	dev_warn(peer ? &peer->dev : &sdm->dev,
+		 "failed %s at window offset %#llx: %s\n",
+		 status & SDM_ERR_WRITE ? "write" : "read", offset,
+		 cause < ARRAY_SIZE(causes) && causes[cause] ? causes[cause] :
+							       "unknown cause");
 }
 EXPORT_SYMBOL_GPL(sdm_window_error);

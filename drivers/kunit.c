@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of what in the SDM drivers needs no device.
+ */
+
+#include <kunit/test.h>
+#include <linux/limits.h>
+#include <linux/module.h>
+#include <linux/sizes.h>
+#include <linux/stddef.h>
+#include <linux/string.h>
+
+#include <sdm/sdm-regs.h>
+#include <uapi/linux/sdm.h>
+
+#include "chr-cmd.h"
+#include "range.h"
+
+/* Neither needs the modules that they belong to. */
+#include "chr-events.c"
+#include "iocopy.c"
+
+static void sdm_test_range_fits(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, sdm_range_fits(0, 0, 0));
+	KUNIT_EXPECT_TRUE(test, sdm_range_fits(0, 16, 16));
+	KUNIT_EXPECT_TRUE(test, sdm_range_fits(15, 1, 16));
+	KUNIT_EXPECT_TRUE(test, sdm_range_fits(16, 0, 16));
+	KUNIT_EXPECT_FALSE(test, sdm_range_fits(17, 0, 16));
+	KUNIT_EXPECT_FALSE(test, sdm_range_fits(15, 2, 16));
+	KUNIT_EXPECT_FALSE(test, sdm_range_fits(0, 17, 16));
+	KUNIT_EXPECT_FALSE(test, sdm_range_fits(U64_MAX, 1, 16));
+	KUNIT_EXPECT_FALSE(test, sdm_range_fits(1, U64_MAX, 16));
+	KUNIT_EXPECT_FALSE(test, sdm_range_fits(U64_MAX, 2, U64_MAX));
+	KUNIT_EXPECT_TRUE(test, sdm_range_fits(U64_MAX - 1, 1, U64_MAX));
+}
+
+static void sdm_test_range_clip(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, sdm_range_clip(0, 8, 16), 8);
+	KUNIT_EXPECT_EQ(test, sdm_range_clip(8, 8, 16), 8);
+	KUNIT_EXPECT_EQ(test, sdm_range_clip(15, 8, 16), 1);
+	KUNIT_EXPECT_EQ(test, sdm_range_clip(16, 8, 16), 0);
+	KUNIT_EXPECT_EQ(test, sdm_range_clip(U64_MAX, 8, 16), 0);
+	KUNIT_EXPECT_EQ(test, sdm_range_clip(0, SIZE_MAX, 16), 16);
+	KUNIT_EXPECT_EQ(test, sdm_range_clip(0, 0, 16), 0);
+	/* More than 4 GiB behind the offset is more than 32 bits. */
+	KUNIT_EXPECT_EQ(test, sdm_range_clip(SZ_4G, 8, 2ULL * SZ_4G),
+			8);
+}
+
+static void sdm_test_iocopy(struct kunit *test)
+{
+	enum { SIZE = 64 };
+	size_t align, len, i;
+	u8 *io, *buf;
+
+	io = kunit_kzalloc(test, SIZE, GFP_KERNEL);
+	buf = kunit_kzalloc(test, SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, io);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+
+	/* All alignments, all lengths, and not a byte beyond. */
+	for (align = 0; align < SDM_IOCOPY_ALIGN; align++) {
+		for (len = 0; len <= 3 * SDM_IOCOPY_ALIGN; len++) {
+			memset(io, 0xee, SIZE);
+			for (i = 0; i < SIZE; i++)
+				buf[i] = i;
+			sdm_copy_toio((void __iomem *)io + align, buf + align,
+				      len);
+			for (i = 0; i < SIZE; i++)
+				KUNIT_ASSERT_EQ(test, (int)io[i],
+						i >= align && i < align + len ?
+						(int)i : 0xee);
+
+			for (i = 0; i < SIZE; i++)
+				io[i] = i;
+			memset(buf, 0xee, SIZE);
+			sdm_copy_fromio(buf + align, (void __iomem *)io + align,
+					len);
+			for (i = 0; i < SIZE; i++)
+				KUNIT_ASSERT_EQ(test, (int)buf[i],
+						i >= align && i < align + len ?
+						(int)i : 0xee);
+		}
+	}
+}
+
+static int sdm_test_events_init(struct kunit *test)
+{
+	struct sdm_events *events;
+
+	events = kunit_kzalloc(test, sizeof(*events), GFP_KERNEL);
+	if (!events)
+		return -ENOMEM;
+	test->priv = events;
+
+	return sdm_events_init(events);
+}
+
+static void sdm_test_events_exit(struct kunit *test)
+{
+	sdm_events_free(test->priv);
+}
+
+/* Payload word 0 tells which of the test's events it is. */
+static bool sdm_test_push(struct sdm_events *events, u64 number)
+{
+	struct sdm_event event = {
+		.timestamp_ns = number,
+		.type = SDM_EVENT_SIGNAL,
+		.payload = { number },
+	};
+
+	return sdm_events_push(events, &event);
+}
+
+static void sdm_test_events_order(struct kunit *test)
+{
+	struct sdm_events *events = test->priv;
+	struct sdm_event event;
+	u32 i;
+
+	KUNIT_EXPECT_FALSE(test, sdm_events_peek(events, &event));
+	/* Twice around. */
+	for (i = 1; i <= 2 * SDM_EVENTS_MAX; i++) {
+		KUNIT_ASSERT_TRUE(test, sdm_test_push(events, i));
+		KUNIT_ASSERT_TRUE(test, sdm_events_peek(events, &event));
+		KUNIT_ASSERT_EQ(test, event.seqno, i);
+		KUNIT_ASSERT_EQ(test, event.payload[0], (u64)i);
+		sdm_events_pop(events);
+	}
+	KUNIT_EXPECT_FALSE(test, sdm_events_peek(events, &event));
+}
+
+static void sdm_test_events_overflow(struct kunit *test)
+{
+	struct sdm_events *events = test->priv;
+	struct sdm_event event;
+	u32 i;
+
+	for (i = 1; i < SDM_EVENTS_MAX; i++)
+		KUNIT_ASSERT_TRUE(test, sdm_test_push(events, i));
+	/* Full: three are lost, before and after one has been read. */
+	KUNIT_EXPECT_FALSE(test, sdm_test_push(events, i));
+	KUNIT_EXPECT_FALSE(test, sdm_test_push(events, i + 1));
+	sdm_events_pop(events);
+	KUNIT_EXPECT_FALSE(test, sdm_test_push(events, i + 2));
+	KUNIT_EXPECT_EQ(test, events->dropped, 3ULL);
+	/* Room again. */
+	sdm_events_pop(events);
+	KUNIT_EXPECT_TRUE(test, sdm_test_push(events, i + 3));
+
+	for (i = 3; i < SDM_EVENTS_MAX; i++) {
+		KUNIT_ASSERT_TRUE(test, sdm_events_peek(events, &event));
+		KUNIT_ASSERT_EQ(test, event.seqno, i);
+		KUNIT_ASSERT_EQ(test, (int)event.type, SDM_EVENT_SIGNAL);
+		sdm_events_pop(events);
+	}
+
+	/* The gap is what is missing. */
+	KUNIT_ASSERT_TRUE(test, sdm_events_peek(events, &event));
+	KUNIT_EXPECT_EQ(test, (int)event.type, SDM_EVENT_OVERFLOW);
+	KUNIT_EXPECT_EQ(test, event.seqno, i + 3);
+	KUNIT_EXPECT_EQ(test, event.timestamp_ns, (u64)i + 2);
+	KUNIT_EXPECT_EQ(test, event.payload[0], 0ULL);
+	sdm_events_pop(events);
+
+	KUNIT_ASSERT_TRUE(test, sdm_events_peek(events, &event));
+	KUNIT_EXPECT_EQ(test, (int)event.type, SDM_EVENT_SIGNAL);
+	KUNIT_EXPECT_EQ(test, event.seqno, i + 4);
+	KUNIT_EXPECT_EQ(test, event.payload[0], (u64)i + 3);
+	sdm_events_pop(events);
+	KUNIT_EXPECT_FALSE(test, sdm_events_peek(events, &event));
+}
+
+static void sdm_test_events_filter(struct kunit *test)
+{
+	struct sdm_event signal = { .type = SDM_EVENT_SIGNAL, .signal = 63 };
+	struct sdm_event peer = { .type = SDM_EVENT_PEER };
+	struct sdm_events *events = test->priv;
+	struct sdm_events none = {};
+
+	KUNIT_EXPECT_TRUE(test, sdm_events_wants(events, &signal));
+	KUNIT_EXPECT_TRUE(test, sdm_events_wants(events, &peer));
+	events->signals = ~BIT_ULL(63);
+	KUNIT_EXPECT_FALSE(test, sdm_events_wants(events, &signal));
+	signal.signal = 0;
+	KUNIT_EXPECT_TRUE(test, sdm_events_wants(events, &signal));
+	signal.signal = 64;
+	KUNIT_EXPECT_FALSE(test, sdm_events_wants(events, &signal));
+	events->flags = 0;
+	KUNIT_EXPECT_FALSE(test, sdm_events_wants(events, &peer));
+	/* Not open for reading. */
+	KUNIT_EXPECT_FALSE(test, sdm_events_wants(&none, &peer));
+}
+
+static void sdm_test_cmd_find(struct kunit *test)
+{
+	static const struct sdm_chr_cmd cmds[] = {
+		{ .size = 16, .min_size = 8 },
+		{ .size = 24, .min_size = 24 },
+	};
+	const size_t count = ARRAY_SIZE(cmds);
+
+#define FIND(dir, nr, size) \
+	sdm_chr_cmd_find(cmds, count, _IOC(dir, SDM_IOC_MAGIC, nr, size))
+	KUNIT_EXPECT_PTR_EQ(test, FIND(_IOC_READ | _IOC_WRITE, 0, 16), &cmds[0]);
+	KUNIT_EXPECT_PTR_EQ(test, FIND(_IOC_READ | _IOC_WRITE, 1, 24), &cmds[1]);
+	/* Older and newer callers */
+	KUNIT_EXPECT_PTR_EQ(test, FIND(_IOC_WRITE, 0, 8), &cmds[0]);
+	KUNIT_EXPECT_PTR_EQ(test, FIND(_IOC_WRITE, 0, 4096), &cmds[0]);
+	/* Too short for what it has always needed */
+	KUNIT_EXPECT_EQ(test, PTR_ERR(FIND(_IOC_WRITE, 0, 7)), -EINVAL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(FIND(_IOC_WRITE, 1, 0)), -EINVAL);
+	/* Unknown */
+	KUNIT_EXPECT_EQ(test, PTR_ERR(FIND(_IOC_WRITE, 2, 16)), -ENOTTY);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(FIND(_IOC_WRITE, 255, 16)), -ENOTTY);
+#undef FIND
+	KUNIT_EXPECT_EQ(test,
+			PTR_ERR(sdm_chr_cmd_find(cmds, count,
+						 _IOWR('S', 0, u64[2]))),
+			-ENOTTY);
+}
+
+#define SDM_EXPECT_OFFSET(test, type, member, offset) \
+	KUNIT_EXPECT_EQ(test, offsetof(struct type, member), offset)
+
+/*
+ * The ABI is the same on all architectures, and stays as it is. Each
+ * member ends where the next one begins: there is no hidden padding.
+ */
+static void sdm_test_uapi_layout(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, sizeof(struct sdm_info), 64);
+	SDM_EXPECT_OFFSET(test, sdm_info, id, 0);
+	SDM_EXPECT_OFFSET(test, sdm_info, num_ids, 4);
+	SDM_EXPECT_OFFSET(test, sdm_info, num_signals, 8);
+	SDM_EXPECT_OFFSET(test, sdm_info, flags, 12);
+	SDM_EXPECT_OFFSET(test, sdm_info, hw_version, 16);
+	SDM_EXPECT_OFFSET(test, sdm_info, hw_features, 20);
+	SDM_EXPECT_OFFSET(test, sdm_info, window_base, 24);
+	SDM_EXPECT_OFFSET(test, sdm_info, window_size, 32);
+	SDM_EXPECT_OFFSET(test, sdm_info, error_count, 40);
+	SDM_EXPECT_OFFSET(test, sdm_info, reserved, 44);
+
+	KUNIT_EXPECT_EQ(test, sizeof(struct sdm_peer_info), 80);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, peer, 0);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, state, 4);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, flags, 8);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, num_signals, 12);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, boot_signal, 16);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, reset_signal, 20);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, arch, 24);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, generation, 28);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, credits, 32);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, reserved0, 36);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, mem_offset, 40);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, mem_size, 48);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, mem_base, 56);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, reserved, 64);
+
+	KUNIT_EXPECT_EQ(test, sizeof(struct sdm_send), 48);
+	SDM_EXPECT_OFFSET(test, sdm_send, peer, 0);
+	SDM_EXPECT_OFFSET(test, sdm_send, signal, 4);
+	SDM_EXPECT_OFFSET(test, sdm_send, flags, 8);
+	SDM_EXPECT_OFFSET(test, sdm_send, timeout_ms, 12);
+	SDM_EXPECT_OFFSET(test, sdm_send, payload, 16);
+	SDM_EXPECT_OFFSET(test, sdm_send, reserved, 32);
+
+	KUNIT_EXPECT_EQ(test, sizeof(struct sdm_subscribe), 32);
+	SDM_EXPECT_OFFSET(test, sdm_subscribe, signals, 0);
+	SDM_EXPECT_OFFSET(test, sdm_subscribe, flags, 8);
+	SDM_EXPECT_OFFSET(test, sdm_subscribe, reserved0, 12);
+	SDM_EXPECT_OFFSET(test, sdm_subscribe, reserved, 16);
+
+	KUNIT_EXPECT_EQ(test, sizeof(struct sdm_boot), 48);
+	SDM_EXPECT_OFFSET(test, sdm_boot, peer, 0);
+	SDM_EXPECT_OFFSET(test, sdm_boot, flags, 4);
+	SDM_EXPECT_OFFSET(test, sdm_boot, timeout_ms, 8);
+	SDM_EXPECT_OFFSET(test, sdm_boot, reserved0, 12);
+	SDM_EXPECT_OFFSET(test, sdm_boot, entry, 16);
+	SDM_EXPECT_OFFSET(test, sdm_boot, dtb, 24);
+	SDM_EXPECT_OFFSET(test, sdm_boot, reserved, 32);
+
+	KUNIT_EXPECT_EQ(test, sizeof(struct sdm_reset), 32);
+	SDM_EXPECT_OFFSET(test, sdm_reset, peer, 0);
+	SDM_EXPECT_OFFSET(test, sdm_reset, flags, 4);
+	SDM_EXPECT_OFFSET(test, sdm_reset, timeout_ms, 8);
+	SDM_EXPECT_OFFSET(test, sdm_reset, reserved0, 12);
+	SDM_EXPECT_OFFSET(test, sdm_reset, reserved, 16);
+
+	KUNIT_EXPECT_EQ(test, sizeof(struct sdm_event), 64);
+	SDM_EXPECT_OFFSET(test, sdm_event, timestamp_ns, 0);
+	SDM_EXPECT_OFFSET(test, sdm_event, seqno, 8);
+	SDM_EXPECT_OFFSET(test, sdm_event, type, 12);
+	SDM_EXPECT_OFFSET(test, sdm_event, reserved0, 14);
+	SDM_EXPECT_OFFSET(test, sdm_event, peer, 16);
+	SDM_EXPECT_OFFSET(test, sdm_event, signal, 20);
+	SDM_EXPECT_OFFSET(test, sdm_event, payload, 24);
+	SDM_EXPECT_OFFSET(test, sdm_event, state, 40);
+	SDM_EXPECT_OFFSET(test, sdm_event, flags, 44);
+	SDM_EXPECT_OFFSET(test, sdm_event, generation, 48);
+	SDM_EXPECT_OFFSET(test, sdm_event, reserved1, 52);
+}
+
+static void sdm_test_uapi_numbers(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, SDM_IOC_GET_INFO, 0xc040ba00u);
+	KUNIT_EXPECT_EQ(test, SDM_IOC_GET_PEER, 0xc050ba01u);
+	KUNIT_EXPECT_EQ(test, SDM_IOC_SEND, 0xc030ba02u);
+	KUNIT_EXPECT_EQ(test, SDM_IOC_SUBSCRIBE, 0xc020ba03u);
+	KUNIT_EXPECT_EQ(test, SDM_IOC_BOOT, 0xc030ba04u);
+	KUNIT_EXPECT_EQ(test, SDM_IOC_RESET, 0xc020ba05u);
+
+	/* The driver hands on the device's numbers. */
+	KUNIT_EXPECT_EQ(test, (int)SDM_STATE_ABSENT, SDM_PEER_ABSENT);
+	KUNIT_EXPECT_EQ(test, (int)SDM_STATE_CONNECTING, SDM_PEER_CONNECTING);
+	KUNIT_EXPECT_EQ(test, (int)SDM_STATE_RESET, SDM_PEER_RESET);
+	KUNIT_EXPECT_EQ(test, (int)SDM_STATE_RUNNING, SDM_PEER_RUNNING);
+	KUNIT_EXPECT_EQ(test, (int)SDM_STATE_LOST, SDM_PEER_LOST);
+	KUNIT_EXPECT_EQ(test, SDM_NO_SIGNAL, SDM_SIGNAL_NONE);
+}
+
+static void sdm_test_registers(struct kunit *test)
+{
+	u32 value;
+
+	value = SDM_TX_DOORBELL(SDM_MAX_IDS - 1, SDM_NUM_SIGNALS - 1);
+	KUNIT_EXPECT_EQ(test, value, 0x00ff003fu);
+	KUNIT_EXPECT_EQ(test, SDM_TX_DOORBELL_DEST(value), SDM_MAX_IDS - 1u);
+	KUNIT_EXPECT_EQ(test, SDM_TX_DOORBELL_SIGNAL(value),
+			SDM_NUM_SIGNALS - 1u);
+
+	value = SDM_RX_HEAD(SDM_MAX_IDS - 1, SDM_NUM_SIGNALS - 1) |
+		SDM_RX_HAS_DATA;
+	KUNIT_EXPECT_EQ(test, value, 0xc0ff003fu);
+	KUNIT_EXPECT_EQ(test, SDM_RX_SOURCE(value), SDM_MAX_IDS - 1u);
+	KUNIT_EXPECT_EQ(test, SDM_RX_SIGNAL(value), SDM_NUM_SIGNALS - 1u);
+
+	/* The bitmaps and the blocks of peers neither overlap nor run out. */
+	KUNIT_EXPECT_EQ(test, SDM_REG_PEER_CHANGED(31), 0x100);
+	KUNIT_EXPECT_EQ(test, SDM_REG_PEER_CHANGED(32), 0x104);
+	KUNIT_EXPECT_LT(test, SDM_REG_PEER_CHANGED(SDM_MAX_IDS - 1),
+			SDM_REG_TX_FREE(0));
+	KUNIT_EXPECT_LT(test, SDM_REG_TX_FREE(SDM_MAX_IDS - 1), SDM_PEER_BASE);
+	KUNIT_EXPECT_LE(test, SDM_REG_PEER(SDM_MAX_IDS, 0), SDM_REGS_SIZE);
+	KUNIT_EXPECT_LT(test, SDM_PEER_CREDITS, SDM_PEER_STRIDE);
+	KUNIT_EXPECT_EQ(test, SDM_ID_BIT(63), BIT(31));
+	/* No ID is mistaken for an error without one. */
+	KUNIT_EXPECT_LT(test, SDM_MAX_IDS - 1, SDM_ERR_PEER_NONE);
+}
+
+static struct kunit_case sdm_pure_cases[] = {
+	KUNIT_CASE(sdm_test_range_fits),
+	KUNIT_CASE(sdm_test_range_clip),
+	KUNIT_CASE(sdm_test_iocopy),
+	KUNIT_CASE(sdm_test_cmd_find),
+	KUNIT_CASE(sdm_test_uapi_layout),
+	KUNIT_CASE(sdm_test_uapi_numbers),
+	KUNIT_CASE(sdm_test_registers),
+	{}
+};
+
+static struct kunit_suite sdm_pure_suite = {
+	.name = "sdm",
+	.test_cases = sdm_pure_cases,
+};
+
+static struct kunit_case sdm_events_cases[] = {
+	KUNIT_CASE(sdm_test_events_order),
+	KUNIT_CASE(sdm_test_events_overflow),
+	KUNIT_CASE(sdm_test_events_filter),
+	{}
+};
+
+static struct kunit_suite sdm_events_suite = {
+	.name = "sdm-events",
+	.init = sdm_test_events_init,
+	.exit = sdm_test_events_exit,
+	.test_cases = sdm_events_cases,
+};
+
+kunit_test_suites(&sdm_pure_suite, &sdm_events_suite);
+
+MODULE_AUTHOR("The SDM developers");
+MODULE_DESCRIPTION("Tests of the Signal Distribution Module drivers");
+MODULE_LICENSE("GPL");

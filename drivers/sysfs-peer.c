@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SDM core: attributes of peers.
+ */
+
+#include <linux/sysfs.h>
+
+#include "core.h"
+
+static struct sdm_peer *to_sdm_peer(struct device *dev)
+{
+	return container_of(dev, struct sdm_peer, dev);
+}
+
+static ssize_t state_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	struct sdm_peer_status status;
+	int ret;
+
+	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
+	if (ret)
+		return ret;
+
+	return sysfs_emit(buf, "%s\n", sdm_state_name(status.link.state));
+}
+static DEVICE_ATTR_RO(state);
+
+static ssize_t generation_show(struct device *dev,
+			       struct device_attribute *attr, char *buf)
+{
+	struct sdm_peer_status status;
+	int ret;
+
+	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
+
+	return ret ? ret : sysfs_emit(buf, "%u\n", status.link.generation);
+}
+static DEVICE_ATTR_RO(generation);
+
+static ssize_t arch_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	struct sdm_peer_status status;
+	int ret;
+
+	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
+
+	return ret ? ret : sysfs_emit(buf, "%u\n", status.arch);
+}
+static DEVICE_ATTR_RO(arch);
+
+static ssize_t mem_base_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	struct sdm_peer_status status;
+	int ret;
+
+	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
+
+	return ret ? ret : sysfs_emit(buf, "%#llx\n", status.mem_base);
+}
+static DEVICE_ATTR_RO(mem_base);
+
+static ssize_t mem_size_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	struct sdm_peer_status status;
+	int ret;
+
+	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
+
+	return ret ? ret : sysfs_emit(buf, "%llu\n", status.mem_size);
+}
+static DEVICE_ATTR_RO(mem_size);
+
+static ssize_t num_signals_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	struct sdm_peer_status status;
+	int ret;
+
+	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
+
+	return ret ? ret : sysfs_emit(buf, "%u\n", status.num_signals);
+}
+static DEVICE_ATTR_RO(num_signals);
+
+static ssize_t sdm_emit_signal(char *buf, u32 signal)
+{
+	if (signal == SDM_SIGNAL_NONE)
+		return sysfs_emit(buf, "none\n");
+
+	return sysfs_emit(buf, "%u\n", signal);
+}
+
+static ssize_t boot_signal_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	struct sdm_peer_status status;
+	int ret;
+
+	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
+
+	return ret ? ret : sdm_emit_signal(buf, status.boot_signal);
+}
+static DEVICE_ATTR_RO(boot_signal);
+
+static ssize_t reset_signal_show(struct device *dev,
+				 struct device_attribute *attr, char *buf)
+{
+	struct sdm_peer_status status;
+	int ret;
+
+	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
+
+	return ret ? ret : sdm_emit_signal(buf, status.reset_signal);
+}
+static DEVICE_ATTR_RO(reset_signal);
+
+static struct attribute *sdm_peer_attrs[] = {
+	&dev_attr_state.attr,
+	&dev_attr_generation.attr,
+	&dev_attr_arch.attr,
+	&dev_attr_mem_base.attr,
+	&dev_attr_mem_size.attr,
+	&dev_attr_num_signals.attr,
+	&dev_attr_boot_signal.attr,
+	&dev_attr_reset_signal.attr,
+	NULL
+};
+
+static const struct attribute_group sdm_peer_group = {
+	.attrs = sdm_peer_attrs,
+};
+
+static ssize_t sdm_emit_counter(char *buf, const atomic64_t *counter)
+{
+	return sysfs_emit(buf, "%llu\n", (u64)atomic64_read(counter));
+}
+
+static ssize_t tx_show(struct device *dev, struct device_attribute *attr,
+		       char *buf)
+{
+	return sdm_emit_counter(buf, &to_sdm_peer(dev)->tx);
+}
+static DEVICE_ATTR_RO(tx);
+
+static ssize_t rx_show(struct device *dev, struct device_attribute *attr,
+		       char *buf)
+{
+	return sdm_emit_counter(buf, &to_sdm_peer(dev)->rx);
+}
+static DEVICE_ATTR_RO(rx);
+
+static ssize_t busy_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return sdm_emit_counter(buf, &to_sdm_peer(dev)->busy);
+}
+static DEVICE_ATTR_RO(busy);
+
+static ssize_t errors_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	u32 errors = atomic_read(&to_sdm_peer(dev)->errors);
+
+	return sysfs_emit(buf, "%u\n", errors);
+}
+static DEVICE_ATTR_RO(errors);
+
+static struct attribute *sdm_peer_statistics_attrs[] = {
+	&dev_attr_tx.attr,
+	&dev_attr_rx.attr,
+	&dev_attr_busy.attr,
+	&dev_attr_errors.attr,
+	NULL
+};
+
+static const struct attribute_group sdm_peer_statistics_group = {
+	.name = "statistics",
+	.attrs = sdm_peer_statistics_attrs,
+};
+
+const struct attribute_group *sdm_peer_groups[] = {
+	&sdm_peer_group,
+	&sdm_peer_statistics_group,
+	NULL
+};
