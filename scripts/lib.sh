@@ -40,7 +40,7 @@ die()
 # usage TEXT: prints the leading comment of the script itself, so that help and documentation are one text.
 usage()
 {
-	sed -n '/^#!/d; /^# SPDX/d; /^#$/{s/#//p;d;}; /^# /!q; s/^# //p' "$0" >&2
+	sed -n '/^#!/d; /^# SPDX/d; /^#$/{s/#//p;d;}; /^# /!q; s/^# //p' "$scripts/$self" >&2
 	exit "${1:-2}"
 }
 
