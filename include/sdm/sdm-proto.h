@@ -140,6 +140,14 @@ struct sdm_proto_mem {
 	uint64_t offset;	/* in the slave's RAM, bytes */
 };
 
+/*
+ * A write of at most so many bytes may hold several stores of a CPU. The slave
+ * performs it in pieces of natural size and alignment, 8 bytes at most, from
+ * the lowest address up, each at once and none visible before an earlier one.
+ * Of longer writes the order inside is not defined.
+ */
+#define SDM_PROTO_MAX_ORDERED		2048
+
 /* Most bytes of memory in one frame. */
 #define SDM_PROTO_MAX_DATA		0x10000
 

@@ -49,7 +49,7 @@
 
 /*
  * RO: the device's own ID: 0 on the master, 1..NUM_IDS-1 on a slave. A slave
- * that was never connected reads SDM_ID_NONE unless its ID is configured.
+ * that was never connected reads SDM_ID_NONE.
  */
 #define SDM_REG_ID			0x010
 #define SDM_ID_MASTER			0

@@ -145,6 +145,8 @@ static void socket_announce_action(SDMCommunication *comm, SDMCore *core,
     SignalLink *link = find_link(SDM_COMMUNICATION_SOCKET(comm), id);
 
     if (link) {
+        /* Its effect comes first. */
+        link_announce_state(link);
         multi_socket_peer_send(link->peer, SDM_PROTO_ACTION, signal, result,
                                NULL, 0);
     }

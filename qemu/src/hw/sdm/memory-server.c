@@ -45,26 +45,60 @@ static MemTxResult ram_load(AddressSpace *as, uint64_t offset, uint8_t *buf,
     return result;
 }
 
+/* Largest piece that a CPU could have stored at once at @offset. */
+static unsigned piece_size(uint64_t offset, uint32_t left)
+{
+    unsigned size = 8;
+
+    while (size > left || offset % size) {
+        size /= 2;
+    }
+    return size;
+}
+
+static void store_piece(uint8_t *ram, const uint8_t *buf, unsigned size)
+{
+    switch (size) {
+    case 8:
+        qatomic_set__nocheck((uint64_t *)ram, ldq_he_p(buf));
+        break;
+    case 4:
+        qatomic_set((uint32_t *)ram, ldl_he_p(buf));
+        break;
+    case 2:
+        qatomic_set((uint16_t *)ram, lduw_he_p(buf));
+        break;
+    default:
+        qatomic_set(ram, *buf);
+        break;
+    }
+}
+
+/*
+ * A frame may hold many stores of the master's CPU: the slave's CPUs have to
+ * see them in their order, and none in parts. Pieces of natural size and
+ * alignment, from the lowest address up, never split one.
+ */
 static MemTxResult ram_store(AddressSpace *as, uint64_t offset,
                              const uint8_t *buf, uint32_t length)
 {
-    MemTxAttrs attrs = MEMTXATTRS_UNSPECIFIED;
-    MemTxResult result;
+    hwaddr mapped = length;
+    uint8_t *ram = address_space_map(as, offset, &mapped, true,
+                                     MEMTXATTRS_UNSPECIFIED);
+    hwaddr done = 0;
 
-    /* The slave's CPUs see the master's stores in their order. */
-    smp_wmb();
-    if (!is_single_access(offset, length)) {
-        result = address_space_write(as, offset, attrs, buf, length);
-    } else if (length == 8) {
-        address_space_stq_le(as, offset, ldq_le_p(buf), attrs, &result);
-    } else if (length == 4) {
-        address_space_stl_le(as, offset, ldl_le_p(buf), attrs, &result);
-    } else if (length == 2) {
-        address_space_stw_le(as, offset, lduw_le_p(buf), attrs, &result);
-    } else {
-        address_space_stb(as, offset, ldub_p(buf), attrs, &result);
+    if (!ram) {
+        return MEMTX_ERROR;
     }
-    return result;
+    while (done < mapped) {
+        unsigned size = piece_size(offset + done, mapped - done);
+
+        smp_wmb();
+        store_piece(ram + done, buf + done, size);
+        done += size;
+    }
+    address_space_unmap(as, ram, mapped, true, mapped);
+    return mapped == length ? MEMTX_OK : MEMTX_ERROR;
 }
 
 static bool in_range(uint64_t size, uint64_t offset, uint32_t length)

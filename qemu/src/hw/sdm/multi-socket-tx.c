@@ -231,7 +231,7 @@ static bool tx_extend_write(MultiSocketTx *tx, uint64_t offset,
                             const void *data, size_t length)
 {
     if (!tx->write_length || tx->write_end != offset ||
-        tx->write_length + length > SDM_PROTO_MAX_DATA) {
+        tx->write_length + length > SDM_PROTO_MAX_ORDERED) {
         return false;
     }
     tx_append(tx, data, length);
