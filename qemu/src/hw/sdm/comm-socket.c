@@ -70,7 +70,8 @@ static SignalLink *find_link(SDMCommunicationSocket *cs, uint32_t id)
                   NULL;
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * From the device to the peers
  */
 
@@ -159,7 +160,8 @@ static MemoryBackendNetwork *socket_memory(SDMCommunication *comm)
     return multi_socket_channel_user(cs->socket, SDM_PROTO_CHANNEL_MEMORY);
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * From the peers to the device
  */
 
@@ -258,7 +260,8 @@ static const char *cs_receive(void *opaque, MultiSocketPeer *peer,
     return NULL;
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Life of a link
  */
 

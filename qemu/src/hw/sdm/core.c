@@ -58,7 +58,8 @@ MemoryBackendNetwork *sdm_core_memory(SDMCore *core)
     return comm_class(core)->memory(core->config.comm);
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Interrupt
  */
 
@@ -92,7 +93,8 @@ static void window_error_notify(Notifier *notifier, void *data)
     sdm_core_update_irq(container_of(notifier, SDMCore, error_notifier));
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Queues
  */
 
@@ -172,7 +174,8 @@ static void rx_discard_all(SDMCore *core)
     }
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Sending and receiving
  */
 
@@ -358,7 +361,8 @@ const char *sdm_core_add_credits(SDMCore *core, uint32_t id, uint32_t n)
     return NULL;
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Peers
  */
 
@@ -372,10 +376,10 @@ uint32_t sdm_core_state(const SDMCore *core)
 
 static void own_state_changed(SDMCore *core)
 {
-    SDMPeer *self = &core->peers[core->id];
+    uint32_t state = sdm_core_state(core);
 
-    if (core->id < core->num_ids && self->state != sdm_core_state(core)) {
-        self->state = sdm_core_state(core);
+    if (core->id < core->num_ids && core->peers[core->id].state != state) {
+        core->peers[core->id].state = state;
         peer_changed(core, core->id);
     }
     comm_class(core)->announce_state(core->config.comm, core);
@@ -461,7 +465,8 @@ void sdm_core_peer_action(SDMCore *core, uint32_t id, uint32_t result)
     peer_changed(core, id);
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Control and life
  */
 
@@ -470,10 +475,12 @@ void sdm_core_set_control(SDMCore *core, uint32_t control)
     uint32_t old = core->control;
     uint32_t id;
 
-    core->control = control & SDM_CTRL_ENABLE;
+    core->control = control & SDM_CTRL_RESET ? 0 : control & SDM_CTRL_ENABLE;
+    if (core->control != old) {
+        own_state_changed(core);
+    }
     if (control & SDM_CTRL_RESET) {
         rx_discard_all(core);
-        core->control = 0;
         core->irq_enable = 0;
         core->tx_status = SDM_TX_OK;
         memset(core->tx_data, 0, sizeof(core->tx_data));
@@ -485,9 +492,6 @@ void sdm_core_set_control(SDMCore *core, uint32_t control)
         if (sdm_core_memory(core)) {
             memory_backend_network_clear_errors(sdm_core_memory(core), false);
         }
-    }
-    if (core->control != old) {
-        own_state_changed(core);
     }
     sdm_core_update_irq(core);
 }

@@ -78,7 +78,8 @@ static const char *nm_name(MemoryBackendNetwork *nm)
     return object_get_canonical_path_component(OBJECT(nm));
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Errors of window accesses
  */
 
@@ -166,7 +167,8 @@ static const MemoryRegionOps background_ops = {
     .impl = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
 };
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * The memory channel
  */
 
@@ -346,7 +348,8 @@ bool memory_backend_network_slave(MemoryBackendNetwork *nm, uint32_t id,
     return true;
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Object
  */
 

@@ -93,6 +93,7 @@ static MemTxResult ram_store(AddressSpace *as, uint64_t offset,
     while (done < mapped) {
         unsigned size = piece_size(offset + done, mapped - done);
 
+        /* In order; pairs with the read barriers of the slave's CPUs. */
         smp_wmb();
         store_piece(ram + done, buf + done, size);
         done += size;

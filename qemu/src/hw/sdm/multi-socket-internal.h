@@ -142,18 +142,19 @@ struct MultiSocketPeer {
 /* Print @err and free it, unless there were too many of them. */
 void multi_socket_report(MultiSocketBackend *ms, Error *err);
 
-/* --- multi-socket-peer.c -------------------------------------------------- */
+/* --- multi-socket-peer.c --- */
 
 /* The connection in @sioc, which becomes the peer's. Does not start it. */
 MultiSocketPeer *multi_socket_peer_new(MultiSocketBackend *ms,
                                        QIOChannelSocket *sioc,
-                                       uint16_t handshake_type, Error **errp);
+                                       uint16_t handshake_type,
+                                       Error **errp);
 /* Start the thread. It calls the two functions below by bottom halves. */
 void multi_socket_peer_start(MultiSocketPeer *peer);
 /* Let the thread, which waits after the handshake frame, go on or end. */
 void multi_socket_peer_decide(MultiSocketPeer *peer, bool go_on);
 
-/* --- multi-socket-link.c --------------------------------------------------- */
+/* --- multi-socket-link.c --- */
 
 /* A slave introduces itself. */
 void multi_socket_hello(MultiSocketPeer *peer);
@@ -168,7 +169,7 @@ const char *multi_socket_receive(MultiSocketPeer *peer,
                                  const struct sdm_proto_header *header,
                                  const uint8_t *payload);
 
-/* --- multi-socket-tx.c ---------------------------------------------------- */
+/* --- multi-socket-tx.c --- */
 
 void multi_socket_tx_init(MultiSocketPeer *peer);
 void multi_socket_tx_destroy(MultiSocketPeer *peer);
@@ -180,7 +181,7 @@ int64_t multi_socket_tx_flush(MultiSocketPeer *peer, bool *blocked);
 /* Say goodbye, waiting a little so that it gets through. */
 void multi_socket_peer_bye(MultiSocketPeer *peer);
 
-/* --- multi-socket-rx.c ---------------------------------------------------- */
+/* --- multi-socket-rx.c --- */
 
 void multi_socket_rx_init(MultiSocketPeer *peer);
 void multi_socket_rx_destroy(MultiSocketPeer *peer);

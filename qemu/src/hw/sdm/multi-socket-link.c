@@ -42,7 +42,8 @@ static void peer_no_longer_pending(MultiSocketPeer *peer)
     peer->ms->num_pending--;
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Handshake
  */
 
@@ -309,7 +310,8 @@ void multi_socket_handshake(MultiSocketPeer *peer)
     multi_socket_peer_decide(peer, ok);
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Life of a connection
  */
 

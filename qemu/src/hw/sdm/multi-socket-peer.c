@@ -63,7 +63,8 @@ static void *peer_thread(void *opaque)
 
 MultiSocketPeer *multi_socket_peer_new(MultiSocketBackend *ms,
                                        QIOChannelSocket *sioc,
-                                       uint16_t handshake_type, Error **errp)
+                                       uint16_t handshake_type,
+                                       Error **errp)
 {
     MultiSocketPeer *peer = g_new0(MultiSocketPeer, 1);
     g_autoptr(SocketAddress) addr = NULL;

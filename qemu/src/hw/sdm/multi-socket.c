@@ -117,7 +117,8 @@ static void multi_socket_exit(Notifier *notifier, void *data)
     }
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * For the users of the channels
  */
 
@@ -202,7 +203,8 @@ MultiSocketPeer *multi_socket_find_peer(MultiSocketBackend *ms, uint32_t id)
     return id < SDM_MAX_IDS ? ms->by_id[id] : NULL;
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Object
  */
 

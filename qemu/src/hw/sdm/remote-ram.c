@@ -3,8 +3,8 @@
  *
  * A load sends a request and waits for the answer, without the BQL and for a
  * bounded time. A store is posted: it leaves together with others, and waits
- * only when the connection is congested. Both travel over the one connection in the order in which they
- * were made, so a load sees all earlier stores.
+ * only when the connection is congested. Both travel over the one connection in
+ * the order in which they were made, so a load sees all earlier stores.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

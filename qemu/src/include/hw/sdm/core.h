@@ -86,7 +86,7 @@ struct SDMCore {
     uint32_t tx_free[SDM_ID_WORDS];
 };
 
-/* --- for bus front ends -------------------------------------------------- */
+/* --- for bus front ends --- */
 
 bool sdm_core_realize(SDMCore *core, Object *owner, Error **errp);
 /* Machine reset. Peers stay connected, what they sent is discarded. */
@@ -94,7 +94,7 @@ void sdm_core_reset(SDMCore *core);
 /* Properties that all front ends have: comm, master, signals[N] and so on. */
 void sdm_core_class_properties(ObjectClass *oc, ptrdiff_t core_offset);
 
-/* --- for the registers --------------------------------------------------- */
+/* --- for the registers --- */
 
 void sdm_core_init_registers(SDMCore *core, Object *owner);
 /* Returns SDM_TX_*. */
@@ -111,7 +111,7 @@ uint32_t sdm_core_irq_status(SDMCore *core);
 /* The memory with the window, or NULL. */
 MemoryBackendNetwork *sdm_core_memory(SDMCore *core);
 
-/* --- for communications -------------------------------------------------- */
+/* --- for communications --- */
 
 /* What the device says of itself: SDM_PEER_RESET or _RUNNING, and DRIVER. */
 uint32_t sdm_core_state(const SDMCore *core);
