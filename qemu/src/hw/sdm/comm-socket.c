@@ -298,7 +298,8 @@ static bool cs_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
     link->peer = multi_socket_peer_ref(peer);
     link->signals = signals;
     /* Not from inside a wait for a block device: a boot may be such a wait. */
-    link->bh = aio_bh_new(iohandler_get_aio_context(), link_bh, link);
+    link->bh = aio_bh_new_guarded(iohandler_get_aio_context(), link_bh, link,
+                                  NULL);
     qemu_mutex_init(&link->lock);
     QSIMPLEQ_INIT(&link->inbox);
     multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_SIGNAL, link);
@@ -377,7 +378,8 @@ static bool socket_attach(SDMCommunication *comm, SDMCore *core, Error **errp)
         multi_socket_set_wanted_id(cs->socket, core->config.slave_id);
     }
     cs->core = core;
-    cs->announce = aio_bh_new(iohandler_get_aio_context(), announce_bh, cs);
+    cs->announce = aio_bh_new_guarded(iohandler_get_aio_context(), announce_bh,
+                                      cs, NULL);
     return true;
 }
 
