@@ -11,7 +11,7 @@
 #include "core.h"
 #include "sdm_trace.h"
 
-/* Protects the two lists, sdm_device.attachments, and serialises clients' calls. */
+/* Protects both lists and sdm_device.attachments; serialises clients' calls. */
 DEFINE_MUTEX(sdm_lock);
 static LIST_HEAD(sdm_devices);
 static LIST_HEAD(sdm_clients);

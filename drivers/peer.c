@@ -52,8 +52,8 @@ static struct sdm_peer *sdm_peer_create(struct sdm_device *sdm, u32 id)
 	get_device(&sdm->dev);
 	peer->sdm = sdm;
 	peer->id = id;
-	peer->boot_signal = SDM_SIGNAL_NONE;
-	peer->reset_signal = SDM_SIGNAL_NONE;
+	peer->status.boot_signal = SDM_SIGNAL_NONE;
+	peer->status.reset_signal = SDM_SIGNAL_NONE;
 	init_waitqueue_head(&peer->wait);
 	spin_lock_init(&peer->lock);
 	mutex_init(&peer->action_lock);
@@ -156,24 +156,23 @@ static void sdm_peer_uevent(struct sdm_peer *peer, u32 state)
 static void sdm_peer_update(struct sdm_peer *peer)
 {
 	struct sdm_peer_status status;
-	bool new_state, new_link;
+	struct sdm_link old;
+	bool new_state;
 
 	if (sdm_hw_read_peer(peer->sdm, peer->id, &status))
 		return;
 
 	spin_lock_irq(&peer->lock);
-	new_state = peer->link.state != status.link.state;
-	new_link = new_state || peer->link.flags != status.link.flags ||
-		   peer->link.generation != status.link.generation;
-	peer->link = status.link;
-	peer->boot_signal = status.boot_signal;
-	peer->reset_signal = status.reset_signal;
+	old = peer->status.link;
+	peer->status = status;
 	spin_unlock_irq(&peer->lock);
 
 	/* Somebody may wait for an action, or for room that will not come. */
 	wake_up_all(&peer->wait);
 
-	if (!new_link)
+	new_state = status.link.state != old.state;
+	if (!new_state && status.link.flags == old.flags &&
+	    status.link.generation == old.generation)
 		return;
 	trace_sdm_peer(peer, &status.link);
 	sdm_clients_peer_changed(peer, &status.link);
@@ -401,8 +400,8 @@ int sdm_peer_check_owner(struct sdm_peer *peer, const struct sdm_client *client,
 
 	spin_lock_irqsave(&peer->lock, flags);
 	owner = peer->signal_owners[signal];
-	if (!owner &&
-	    (signal == peer->boot_signal || signal == peer->reset_signal))
+	if (!owner && (signal == peer->status.boot_signal ||
+		       signal == peer->status.reset_signal))
 		owner = peer->owner;
 	spin_unlock_irqrestore(&peer->lock, flags);
 

@@ -23,7 +23,6 @@
 #include <sdm/sdm-regs.h>
 
 struct iov_iter;
-struct resource;
 struct sdm_client;
 struct sdm_device;
 
@@ -165,9 +164,7 @@ struct sdm_peer {
 
 	/* private: */
 	spinlock_t lock; /* protects the members up to signal_owners */
-	struct sdm_link link; /* as last told to clients */
-	u32 boot_signal;
-	u32 reset_signal;
+	struct sdm_peer_status status; /* as of the latest event */
 	const struct sdm_client *owner;
 	const struct sdm_client *signal_owners[SDM_NUM_SIGNALS];
 

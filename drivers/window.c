@@ -50,8 +50,9 @@ static bool sdm_window_claim(struct device *parent, u64 base, u64 size)
 	struct resource res = DEFINE_RES_MEM(base, size);
 	u64 last = base + (size - 1);
 
-	if (last < base || (resource_size_t)last != last) {
-		dev_err(parent, "window at %#llx, size %#llx is out of reach\n",
+	if (last < base || (resource_size_t)last != last ||
+	    !IS_ALIGNED(base, PAGE_SIZE)) {
+		dev_err(parent, "window at %#llx, size %#llx cannot be used\n",
 			base, size);
 		return false;
 	}
@@ -126,10 +127,14 @@ static void __iomem *sdm_window_map(struct sdm_peer *peer, u64 offset,
 	return peer->map + (offset - chunk);
 }
 
-/* Starts a transfer: where is the memory now? */
+/*
+ * Starts a transfer: where is the memory now? What is known of this connection
+ * saves reading a dozen registers, each of which may be a trap.
+ */
 static int sdm_window_begin(struct sdm_window *win, struct sdm_peer *peer)
 {
 	struct sdm_peer_status status;
+	struct sdm_link link;
 	int ret;
 
 	/* What went wrong before is not ours. */
@@ -138,16 +143,26 @@ static int sdm_window_begin(struct sdm_window *win, struct sdm_peer *peer)
 		return ret;
 	win->errors = atomic_read(&peer->errors);
 
-	ret = sdm_hw_read_peer(peer->sdm, peer->id, &status);
+	ret = sdm_hw_read_link(peer->sdm, peer->id, &link);
 	if (ret)
 		return ret;
-	if (!sdm_link_is_up(&status.link))
+
+	spin_lock_irq(&peer->lock);
+	status = peer->status;
+	spin_unlock_irq(&peer->lock);
+	if (status.link.generation != link.generation || !status.mem_size) {
+		ret = sdm_hw_read_peer(peer->sdm, peer->id, &status);
+		if (ret)
+			return ret;
+		link = status.link;
+	}
+	if (!sdm_link_is_up(&link))
 		return -ENOLINK;
 
 	win->peer = peer;
 	win->base = status.mem_offset;
 	win->size = status.mem_size;
-	win->generation = status.link.generation;
+	win->generation = link.generation;
 
 	return 0;
 }

@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SDM performance client: times single operations, in the kernel.
+ *
+ * A file for each device takes a command, "PEER TEST RUNS", and is read for the
+ * result by whoever has it open:
+ *
+ *	exec 3<>/sys/kernel/debug/sdm_perf/sdm0/run
+ *	echo "1 read32 10000" >&3	# blocks until done
+ *	cat <&3
+ *	read32 peer 1: 10000 runs of 1, ns: median 6480 p99 9120 min 6112 sum 66120000
+ *
+ * The tests; where a run is many operations, the time of one is told:
+ *
+ *	read32		load from the peer's memory (its last 64 KiB)
+ *	write32		store there; a load ends each run
+ *	write64		the same with 8 bytes, where the CPU has such stores
+ *	trap		read of a register of the own device: the floor of all
+ *	signal		signal to the peer and back; to oneself it is two
+ *			interrupts without a network
+ *
+ * Where it is loaded it answers the signals of other machines' sdm_perf.
+ */
+
+#include <linux/completion.h>
+#include <linux/debugfs.h>
+#include <linux/io.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/platform_device.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
+
+#include "sdm.h"
+
+/* Signals of this client: there, and back. */
+#define SDM_PERF_PING	(SDM_NUM_SIGNALS - 2)
+#define SDM_PERF_PONG	(SDM_NUM_SIGNALS - 1)
+
+/* Operations in one run where single ones are too fast to be timed. */
+#define SDM_PERF_STORES	16384
+#define SDM_PERF_TRAPS	64
+
+#define SDM_PERF_MAX	1000000
+/* The part of the peer's memory that is used. */
+#define SDM_PERF_SPAN	SZ_64K
+
+/**
+ * struct sdm_perf - a device under test
+ * @sdm: the device
+ * @dir: its directory in debugfs
+ * @gone: the device goes, tests have to end
+ * @lock: protects @tests
+ * @tests: those under way
+ */
+struct sdm_perf {
+	struct sdm_device *sdm;
+	struct dentry *dir;
+	bool gone;
+	spinlock_t lock; /* see above */
+	struct list_head tests;
+};
+
+/**
+ * struct sdm_perf_test - a test under way
+ * @node: in sdm_perf.tests
+ * @perf: the device
+ * @peer: the peer
+ * @io: its memory, the last SDM_PERF_SPAN bytes
+ * @regs: registers of the own device
+ * @pong: the answer to a signal has arrived
+ */
+struct sdm_perf_test {
+	struct list_head node;
+	struct sdm_perf *perf;
+	struct sdm_peer *peer;
+	void __iomem *io;
+	void __iomem *regs;
+	struct completion pong;
+};
+
+/**
+ * struct sdm_perf_kind - a kind of test
+ * @name: in commands
+ * @run: what is timed; @number counts the runs
+ * @map: prepares, or NULL
+ * @operations: in one run
+ */
+struct sdm_perf_kind {
+	const char *name;
+	int (*run)(struct sdm_perf_test *test, u32 number);
+	int (*map)(struct sdm_perf_test *test);
+	u32 operations;
+};
+
+/**
+ * struct sdm_perf_file - an open file
+ * @perf: the device
+ * @lock: one command at a time; protects @result
+ * @result: of the latest one
+ */
+struct sdm_perf_file {
+	struct sdm_perf *perf;
+	struct mutex lock; /* see above */
+	char result[160];
+};
+
+static struct dentry *sdm_perf_root;
+static struct sdm_client sdm_perf_client;
+
+/* The end of the peer's memory, which a booted peer rarely uses. */
+static int sdm_perf_map_memory(struct sdm_perf_test *test)
+{
+	struct sdm_peer_status status;
+	int ret;
+
+	ret = sdm_peer_get_status(test->peer, &status);
+	if (ret)
+		return ret;
+	if (!sdm_link_is_up(&status.link))
+		return -ENOLINK;
+	if (status.mem_size < SDM_PERF_SPAN)
+		return -ENXIO;
+
+	test->io = ioremap(test->perf->sdm->caps.window_base +
+			   status.mem_offset + status.mem_size -
+			   SDM_PERF_SPAN, SDM_PERF_SPAN);
+
+	return test->io ? 0 : -ENOMEM;
+}
+
+/* The driver has them mapped as well: to read one that never changes is safe. */
+static int sdm_perf_map_regs(struct sdm_perf_test *test)
+{
+	struct device *parent = test->perf->sdm->dev.parent;
+	struct resource *res = NULL;
+
+	if (dev_is_platform(parent))
+		res = platform_get_resource(to_platform_device(parent),
+					    IORESOURCE_MEM, 0);
+	if (!res)
+		return -ENXIO;
+
+	test->regs = ioremap(res->start, SZ_4K);
+
+	return test->regs ? 0 : -ENOMEM;
+}
+
+static int sdm_perf_read32(struct sdm_perf_test *test, u32 number)
+{
+	readl(test->io + (number * 4) % SDM_PERF_SPAN);
+
+	return 0;
+}
+
+static int sdm_perf_write32(struct sdm_perf_test *test, u32 number)
+{
+	u32 i;
+
+	for (i = 0; i < SDM_PERF_STORES; i++)
+		__raw_writel(i, test->io + (i * 4) % SDM_PERF_SPAN);
+	readl(test->io);
+
+	return 0;
+}
+
+static void sdm_perf_store64(u64 value, void __iomem *at)
+{
+#if defined(CONFIG_64BIT)
+	__raw_writeq(value, at);
+#elif defined(CONFIG_ARM)
+	asm volatile("strd %0, %H0, [%1]" : : "r" (value), "r" (at) : "memory");
+#else
+	__raw_writel(lower_32_bits(value), at);
+	__raw_writel(upper_32_bits(value), at + 4);
+#endif
+}
+
+static int sdm_perf_write64(struct sdm_perf_test *test, u32 number)
+{
+	u32 i;
+
+	for (i = 0; i < SDM_PERF_STORES; i++)
+		sdm_perf_store64(i, test->io + (i * 8) % SDM_PERF_SPAN);
+	readl(test->io);
+
+	return 0;
+}
+
+static int sdm_perf_trap(struct sdm_perf_test *test, u32 number)
+{
+	u32 i;
+
+	for (i = 0; i < SDM_PERF_TRAPS; i++)
+		readl(test->regs + SDM_REG_MAGIC);
+
+	return 0;
+}
+
+static int sdm_perf_signal(struct sdm_perf_test *test, u32 number)
+{
+	static const u64 payload[SDM_MSG_WORDS];
+	int ret;
+
+	reinit_completion(&test->pong);
+	ret = sdm_send_timeout(test->peer, &sdm_perf_client, SDM_PERF_PING,
+			       payload, HZ);
+	if (ret)
+		return ret;
+
+	return wait_for_completion_timeout(&test->pong, HZ) ? 0 : -ETIMEDOUT;
+}
+
+static const struct sdm_perf_kind sdm_perf_kinds[] = {
+	{ "read32", sdm_perf_read32, sdm_perf_map_memory, 1 },
+	{ "write32", sdm_perf_write32, sdm_perf_map_memory, SDM_PERF_STORES },
+	{ "write64", sdm_perf_write64, sdm_perf_map_memory, SDM_PERF_STORES },
+	{ "trap", sdm_perf_trap, sdm_perf_map_regs, SDM_PERF_TRAPS },
+	{ "signal", sdm_perf_signal, NULL, 1 },
+};
+
+static int sdm_perf_compare(const void *a, const void *b)
+{
+	u32 left = *(const u32 *)a, right = *(const u32 *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+static u64 sdm_perf_sum(const u32 *samples, u32 count)
+{
+	u64 sum = 0;
+
+	while (count--)
+		sum += *samples++;
+
+	return sum;
+}
+
+static int sdm_perf_sample(struct sdm_perf_test *test,
+			   const struct sdm_perf_kind *kind, u32 *samples,
+			   u32 count)
+{
+	u64 begin;
+	u32 i;
+	int ret;
+
+	for (i = 0; i < count; i++) {
+		begin = ktime_get_ns();
+		ret = kind->run(test, i);
+		if (ret)
+			return ret;
+		samples[i] = div_u64(ktime_get_ns() - begin, kind->operations);
+
+		if (signal_pending(current))
+			return -EINTR;
+		if (READ_ONCE(test->perf->gone))
+			return -ENODEV;
+		cond_resched();
+	}
+
+	return 0;
+}
+
+/* Answers are told apart by their sender: one test of a peer at a time. */
+static int sdm_perf_enlist(struct sdm_perf_test *test)
+{
+	struct sdm_perf *perf = test->perf;
+	struct sdm_perf_test *other;
+	int ret = 0;
+
+	init_completion(&test->pong);
+
+	spin_lock_irq(&perf->lock);
+	list_for_each_entry(other, &perf->tests, node) {
+		if (other->peer == test->peer)
+			ret = -EBUSY;
+	}
+	if (!ret)
+		list_add(&test->node, &perf->tests);
+	spin_unlock_irq(&perf->lock);
+
+	return ret;
+}
+
+static void sdm_perf_delist(struct sdm_perf_test *test)
+{
+	spin_lock_irq(&test->perf->lock);
+	list_del(&test->node);
+	spin_unlock_irq(&test->perf->lock);
+}
+
+static int sdm_perf_test(struct sdm_perf_test *test,
+			 const struct sdm_perf_kind *kind, u32 *samples,
+			 u32 count)
+{
+	int ret;
+
+	ret = sdm_perf_enlist(test);
+	if (ret)
+		return ret;
+
+	if (kind->map)
+		ret = kind->map(test);
+	if (!ret)
+		ret = sdm_perf_sample(test, kind, samples, count);
+	if (test->io)
+		iounmap(test->io);
+	if (test->regs)
+		iounmap(test->regs);
+	sdm_perf_delist(test);
+
+	return ret;
+}
+
+static const struct sdm_perf_kind *sdm_perf_find(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sdm_perf_kinds); i++) {
+		if (!strcmp(name, sdm_perf_kinds[i].name))
+			return &sdm_perf_kinds[i];
+	}
+
+	return NULL;
+}
+
+static int sdm_perf_command(struct sdm_perf_file *pfile, const char *command)
+{
+	struct sdm_perf_test test = { .perf = pfile->perf };
+	const struct sdm_perf_kind *kind;
+	char name[16];
+	u32 *samples;
+	u32 id, count;
+	int ret;
+
+	if (sscanf(command, "%u %15s %u", &id, name, &count) != 3)
+		return -EINVAL;
+	kind = sdm_perf_find(name);
+	if (!kind || !count || count > SDM_PERF_MAX)
+		return -EINVAL;
+
+	samples = kvcalloc(count, sizeof(*samples), GFP_KERNEL);
+	if (!samples)
+		return -ENOMEM;
+	test.peer = sdm_peer_get(test.perf->sdm, id);
+	if (IS_ERR(test.peer)) {
+		ret = PTR_ERR(test.peer);
+		goto out_free;
+	}
+
+	ret = sdm_perf_test(&test, kind, samples, count);
+	sdm_peer_put(test.peer);
+	if (ret)
+		goto out_free;
+
+	sort(samples, count, sizeof(*samples), sdm_perf_compare, NULL);
+	snprintf(pfile->result, sizeof(pfile->result),
+		 "%s peer %u: %u runs of %u, ns: median %u p99 %u min %u sum %llu\n",
+		 kind->name, id, count, kind->operations, samples[count / 2],
+		 samples[count - 1 - count / 100], samples[0],
+		 sdm_perf_sum(samples, count));
+
+out_free:
+	kvfree(samples);
+	return ret;
+}
+
+static ssize_t sdm_perf_write(struct file *file, const char __user *user,
+			      size_t len, loff_t *ppos)
+{
+	struct sdm_perf_file *pfile = file->private_data;
+	char command[64];
+	int ret;
+
+	if (len >= sizeof(command))
+		return -EINVAL;
+	if (copy_from_user(command, user, len))
+		return -EFAULT;
+	command[len] = '\0';
+
+	ret = mutex_lock_interruptible(&pfile->lock);
+	if (ret)
+		return ret;
+	pfile->result[0] = '\0';
+	ret = sdm_perf_command(pfile, command);
+	mutex_unlock(&pfile->lock);
+	/* The result is read from its beginning. */
+	*ppos = 0;
+
+	return ret ? ret : len;
+}
+
+static ssize_t sdm_perf_read(struct file *file, char __user *user, size_t len,
+			     loff_t *ppos)
+{
+	struct sdm_perf_file *pfile = file->private_data;
+	ssize_t ret;
+
+	ret = mutex_lock_interruptible(&pfile->lock);
+	if (ret)
+		return ret;
+	ret = simple_read_from_buffer(user, len, ppos, pfile->result,
+				      strlen(pfile->result));
+	mutex_unlock(&pfile->lock);
+
+	return ret;
+}
+
+static int sdm_perf_open(struct inode *inode, struct file *file)
+{
+	struct sdm_perf_file *pfile;
+
+	pfile = kzalloc(sizeof(*pfile), GFP_KERNEL);
+	if (!pfile)
+		return -ENOMEM;
+	pfile->perf = inode->i_private;
+	mutex_init(&pfile->lock);
+	file->private_data = pfile;
+
+	return 0;
+}
+
+static int sdm_perf_release(struct inode *inode, struct file *file)
+{
+	struct sdm_perf_file *pfile = file->private_data;
+
+	mutex_destroy(&pfile->lock);
+	kfree(pfile);
+
+	return 0;
+}
+
+static const struct file_operations sdm_perf_fops = {
+	.owner = THIS_MODULE,
+	.open = sdm_perf_open,
+	.release = sdm_perf_release,
+	.read = sdm_perf_read,
+	.write = sdm_perf_write,
+	.llseek = default_llseek,
+};
+
+static void sdm_perf_pong(struct sdm_perf *perf, u32 id)
+{
+	struct sdm_perf_test *test;
+	unsigned long flags;
+
+	spin_lock_irqsave(&perf->lock, flags);
+	list_for_each_entry(test, &perf->tests, node) {
+		if (test->peer->id == id)
+			complete(&test->pong);
+	}
+	spin_unlock_irqrestore(&perf->lock, flags);
+}
+
+static void sdm_perf_answer(struct sdm_device *sdm, const struct sdm_msg *msg)
+{
+	struct sdm_peer *peer = sdm_peer_get(sdm, msg->source);
+
+	if (IS_ERR(peer))
+		return;
+	/* If it does not get through the sender times out. */
+	sdm_send(peer, &sdm_perf_client, SDM_PERF_PONG, msg->payload);
+	sdm_peer_put(peer);
+}
+
+static bool sdm_perf_signalled(struct sdm_device *sdm, void *data,
+			       const struct sdm_msg *msg)
+{
+	switch (msg->signal) {
+	case SDM_PERF_PING:
+		sdm_perf_answer(sdm, msg);
+		return true;
+	case SDM_PERF_PONG:
+		sdm_perf_pong(data, msg->source);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int sdm_perf_add(struct sdm_device *sdm, void **data)
+{
+	struct sdm_perf *perf;
+
+	perf = kzalloc(sizeof(*perf), GFP_KERNEL);
+	if (!perf)
+		return -ENOMEM;
+	perf->sdm = sdm;
+	spin_lock_init(&perf->lock);
+	INIT_LIST_HEAD(&perf->tests);
+	perf->dir = debugfs_create_dir(dev_name(&sdm->dev), sdm_perf_root);
+	debugfs_create_file("run", 0600, perf->dir, perf, &sdm_perf_fops);
+	*data = perf;
+
+	return 0;
+}
+
+/* To remove the file waits for those who use it. */
+static void sdm_perf_remove(struct sdm_device *sdm, void *data)
+{
+	struct sdm_perf *perf = data;
+
+	WRITE_ONCE(perf->gone, true);
+	debugfs_remove(perf->dir);
+	kfree(perf);
+}
+
+static struct sdm_client sdm_perf_client = {
+	.name = "sdm_perf",
+	.add = sdm_perf_add,
+	.remove = sdm_perf_remove,
+	.signal = sdm_perf_signalled,
+};
+
+static int __init sdm_perf_init(void)
+{
+	int ret;
+
+	sdm_perf_root = debugfs_create_dir("sdm_perf", NULL);
+	ret = sdm_register_client(&sdm_perf_client);
+	if (ret)
+		debugfs_remove(sdm_perf_root);
+
+	return ret;
+}
+module_init(sdm_perf_init);
+
+static void __exit sdm_perf_exit(void)
+{
+	sdm_unregister_client(&sdm_perf_client);
+	debugfs_remove(sdm_perf_root);
+}
+module_exit(sdm_perf_exit);
+
+MODULE_AUTHOR("The SDM developers");
+MODULE_DESCRIPTION("Signal Distribution Module, performance client");
+MODULE_LICENSE("GPL");
