@@ -51,6 +51,7 @@ int command_send(const struct options *options);
 int command_list(const struct options *options);
 int command_wait(const struct options *options);
 int command_answer(const struct options *options);
+int command_ping(const struct options *options);
 int command_read(const struct options *options);
 int command_write(const struct options *options);
 int command_compare(const struct options *options);

@@ -21,6 +21,7 @@ enum {
 	ARG_WRITE = 256,
 	ARG_COMPARE,
 	ARG_ANSWER,
+	ARG_PING,
 	ARG_INITRD,
 	ARG_APPEND,
 	ARG_RAW,
@@ -41,6 +42,7 @@ static const struct option long_options[] = {
 	{ "compare", no_argument, NULL, ARG_COMPARE },
 	{ "reset", no_argument, NULL, 'R' },
 	{ "answer", no_argument, NULL, ARG_ANSWER },
+	{ "ping", no_argument, NULL, ARG_PING },
 	{ "initrd", required_argument, NULL, ARG_INITRD },
 	{ "append", required_argument, NULL, ARG_APPEND },
 	{ "raw", no_argument, NULL, ARG_RAW },
@@ -84,6 +86,8 @@ static const struct command {
 	{ 'R', "--reset", "DEV PEER", 2, 2, OPTION_TIMEOUT, command_reset },
 	{ ARG_ANSWER, "--answer", "DEV", 1, 1, OPTION_COUNT | OPTION_TIMEOUT,
 	  command_answer },
+	{ ARG_PING, "--ping", "DEV PEER", 2, 2, OPTION_COUNT | OPTION_TIMEOUT,
+	  command_ping },
 };
 
 #define NR_COMMANDS ARRAY_SIZE(commands)
@@ -114,6 +118,7 @@ static const char help[] =
 	"                         compare FILE with it\n"
 	" -R, --reset DEV PEER    put a peer in reset\n"
 	"     --answer DEV        send each signal back to its sender, with its payload\n"
+	"     --ping DEV PEER     time signals to a peer that runs --answer, and back\n"
 	"\n"
 	"Options of -b:\n"
 	"     --initrd FILE       load an initrd, too\n"
@@ -125,10 +130,11 @@ static const char help[] =
 	"                         --write\n"
 	"\n"
 	"Other options:\n"
-	" -n, --count N           -w, --answer: end after N signals\n"
+	" -n, --count N           -w, --answer: end after N signals; --ping: time N\n"
 	" -t, --timeout SECONDS   longest time to wait: -b, -R, -s: for the start, the\n"
 	"                         reset, room at the receiver (10 unless given);\n"
-	"                         -w, --answer: for signals (no limit unless given)\n"
+	"                         -w, --answer: for signals (no limit unless given);\n"
+	"                         --ping: for each answer (10 unless given)\n"
 	" -j, --json              print results as JSON; -w: an object on each line\n"
 	" -v, --verbose           tell on standard error what is done\n"
 	" -q, --quiet             print no results and no progress\n"

@@ -72,7 +72,7 @@ printed()
 help_complete()
 {
 	printed --help && ! grep -q '.\{81\}' "$work/out" || return
-	for option in boot send list wait read write compare reset answer \
+	for option in boot send list wait read write compare reset answer ping \
 		initrd append raw load entry verify timeout count json \
 		verbose quiet help version; do
 		grep -q -e "--$option\\b" "$work/out" || return
@@ -135,6 +135,7 @@ result '--write without a file' mistake 'too few' --write 0 1 0
 result '--compare without a file' mistake 'too few' --compare 0 1 0
 result '-R without a peer' mistake 'too few' -R 0
 result '--answer without a device' mistake 'too few' --answer
+result '--ping without a peer' mistake 'too few' --ping 0
 
 result 'DEV is no number' mistake "DEV 'x'" -s x 0 0
 result 'DEV is negative' mistake "DEV '-1'" -s -- -1 0 0
@@ -149,6 +150,7 @@ result '--timeout is no number' mistake --timeout -w 0 --timeout soon
 result '--timeout 0 for -b' mistake 'too short' -b 0 1 a b --timeout 0
 result '--timeout 0 for -R' mistake 'too short' -R 0 1 -t 0
 result '--count 0' mistake --count -w 0 -n 0
+result '--count too large for --ping' mistake 'too much' --ping 0 1 -n 1000001
 result '--load is no number' mistake --load -b 0 1 a --load top
 result '--entry is no number' mistake --entry -b 0 1 a --raw --entry 1K
 result '--entry without --raw' mistake 'raw' -b 0 1 a b --entry 0
