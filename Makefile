@@ -51,6 +51,9 @@ images:
 demo: qemu images
 	@$(top)/scripts/demo
 
+bench: qemu images
+	@$(top)/scripts/bench
+
 check lint:
 	@$(top)/scripts/$@
 
@@ -75,9 +78,10 @@ help:
 	@echo '  images           kernels and initramfs of master and slave: build/images'
 	@echo '  demo             a master boots a slave, to watch; INTERACTIVE=1 leaves you in its shell'
 	@echo ''
+	@echo '  bench            speed, beside what the host can do at best; QUICK=1 for a subset'
 	@echo '  check            all tests'
 	@echo '  lint             style and static checks'
 	@echo '  clean, distclean'
 
-.PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo check lint \
+.PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo bench check lint \
 	clean distclean help

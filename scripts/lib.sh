@@ -37,11 +37,11 @@ die()
 	exit 1
 }
 
-# usage TEXT: prints the leading comment of the script itself, so that help and documentation are one text.
+# usage: ends with the leading comment of the script itself, so that help and documentation are one text.
 usage()
 {
 	sed -n '/^#!/d; /^# SPDX/d; /^#$/{s/#//p;d;}; /^# /!q; s/^# //p' "$scripts/$self" >&2
-	exit "${1:-2}"
+	exit 2
 }
 
 # need COMMAND...: fails early, with the remedy, instead of late and far away.

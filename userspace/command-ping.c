@@ -175,8 +175,9 @@ int command_ping(const struct options *options)
 		ping.timeout_ms = options->timeout_ms;
 	if (options->given & OPTION_COUNT) {
 		if (options->count > MAX_COUNT)
-			return usage_error("--count %llu is too much; --ping takes up to %u",
-					   options->count, MAX_COUNT);
+			return usage_error(
+				"--count %llu is too much; --ping takes up to %u",
+				options->count, MAX_COUNT);
 		ping.count = options->count;
 	}
 
