@@ -162,7 +162,6 @@ static void rx_discard_all(SDMCore *core)
 {
     uint32_t id;
 
-    core->rx_source = -1;
     for (id = 0; id < SDM_MAX_IDS; id++) {
         uint32_t n = core->peers[id].rx.count;
 
@@ -172,6 +171,8 @@ static void rx_discard_all(SDMCore *core)
             return_credits(core, id, n, true);
         }
     }
+    /* Only now: whoever asked meanwhile has made a choice. */
+    core->rx_source = -1;
 }
 
 /*

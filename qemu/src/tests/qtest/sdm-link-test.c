@@ -62,7 +62,7 @@ static void check_connected(void)
     g_assert_cmpint(get_reg(master, SDM_REG_PEER(2, SDM_PEER_ARCH)), ==,
                     EM_ARM);
     g_assert_cmpint(generation(master, 2), ==, 1);
-    g_assert_cmpint(peer_credits(master, 2), ==, QUEUE_DEPTH);
+    g_assert_cmpint(peer_credits(master, 2), ==, SLAVE_CREDITS);
     g_assert_cmphex(peer_size(master, 2), ==, SLAVE_SIZE);
     g_assert_cmphex(peer_state(master, 1), ==, SDM_PEER_ABSENT);
     g_assert_cmphex(peer_size(master, 1), ==, 0);
@@ -191,7 +191,7 @@ static void test_return(void)
     g_assert_cmphex(get_reg(slave1, SDM_REG_ID), ==, 1);
     g_assert_cmpint(generation(master, 1), ==, 2);
     g_assert_cmphex(peer_offset(master, 1), ==, 0);
-    g_assert_cmpint(peer_credits(master, 1), ==, QUEUE_DEPTH);
+    g_assert_cmpint(peer_credits(master, 1), ==, SLAVE_CREDITS);
     check_window(master, slave1, 0);
     g_assert_cmpint(send_signal(master, 1, 9, 8, 7), ==, SDM_TX_OK);
     expect_signal(slave1, 0, 9, 8, 7);

@@ -8,10 +8,10 @@
 #include "elf.h"
 #include "sdm/common.h"
 
-#define LOCAL "-M virt -nodefaults -object sdm-communication-local,id=comm " \
+#define LOCAL "-M virt -nodefaults -object sdm-communication-local,id=local " \
               "-object sdm-signal,id=plain "
-#define MASTER "-device sdm-platform,id=sdm,comm=comm,master=on,num-slaves="
-#define SLAVE "-device sdm-platform,comm=comm"
+#define MASTER "-device sdm-platform,id=sdm,comm=local,master=on,num-slaves="
+#define SLAVE "-device sdm-platform,comm=local"
 
 static Rig *rig;
 
@@ -142,6 +142,31 @@ static void test_reset_returns_credits(void)
     end(master);
 }
 
+/* A reset leaves nothing of anybody, whoever else waits for room. */
+static void test_reset_of_all_queues(void)
+{
+    Machine *master = start_pair();
+    Machine slave = second_device(master);
+    unsigned i;
+
+    for (i = 0; i < QUEUE_DEPTH; i++) {
+        send_signal(master, 0, 0, i, 0);
+        send_signal(&slave, 0, 1, i, 0);
+    }
+    g_assert_cmpint(send_signal(master, 0, 0, 0, 0), ==, SDM_TX_BUSY);
+    g_assert_cmpint(send_signal(&slave, 0, 0, 0, 0), ==, SDM_TX_BUSY);
+    set_reg(master, SDM_REG_CONTROL, SDM_CTRL_RESET);
+    g_assert_cmphex(get_reg(master, SDM_REG_RX_HEAD), ==, 0);
+    g_assert_cmphex(get_reg(master, SDM_REG_IRQ_STATUS), ==, 0);
+    set_reg(master, SDM_REG_RX_POP, 1);
+    g_assert_cmpint(peer_credits(master, 0), ==, QUEUE_DEPTH);
+    g_assert_cmpint(peer_credits(&slave, 0), ==, QUEUE_DEPTH);
+    g_assert_cmphex(get_reg(&slave, SDM_REG_TX_FREE(0)), ==, SDM_ID_BIT(0));
+    g_assert_cmpint(send_signal(&slave, 0, 3, 4, 5), ==, SDM_TX_OK);
+    expect_signal(master, 1, 3, 4, 5);
+    end(master);
+}
+
 static void test_driver_state(void)
 {
     Machine *master = start_pair();
@@ -220,7 +245,7 @@ static void test_signal_list(void)
 
     rig = rig_new_unix();
     m = start_machine(rig, LOCAL MASTER "1 -device "
-                      "'{ \"driver\": \"sdm-platform\", \"comm\": \"comm\", "
+                      "'{ \"driver\": \"sdm-platform\", \"comm\": \"local\", "
                       "\"signals\": [ \"plain\", \"plain\" ] }'");
     g_assert_cmpint(send_signal(m, 1, 1, 9, 9), ==, SDM_TX_OK);
     end(m);
@@ -235,6 +260,8 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/local/credits", test_credits);
     qtest_add_func("/sdm/local/reset-returns-credits",
                    test_reset_returns_credits);
+    qtest_add_func("/sdm/local/reset-of-all-queues",
+                   test_reset_of_all_queues);
     qtest_add_func("/sdm/local/driver-state", test_driver_state);
     qtest_add_func("/sdm/local/ids", test_ids);
     qtest_add_func("/sdm/local/bound-signals", test_bound_signals);

@@ -5,7 +5,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "sdm/common.h"
+#include "sdm/raw.h"
 
 static Rig *rig;
 static Machine *master, *slave1, *slave2;
@@ -39,11 +39,11 @@ static void test_both_ways(void)
         g_assert_cmpint(send_signal(master, 2, 2 + i % 62, 2, i), ==,
                         SDM_TX_OK);
         g_assert_cmpint(send_signal(slave1, 0, i % 64, i, 3), ==, SDM_TX_OK);
-        g_assert_cmpint(send_signal(slave2, 2, 63, 4, i), ==, SDM_TX_OK);
         expect_signal(slave1, 0, 2 + i % 62, i, 1);
-        expect_signal(master, 1, i % 64, i, 3);
-        expect_signal(slave2, 2, 63, 4, i);
         expect_signal(slave2, 0, 2 + i % 62, 2, i);
+        expect_signal(master, 1, i % 64, i, 3);
+        g_assert_cmpint(send_signal(slave2, 2, 63, 4, i), ==, SDM_TX_OK);
+        expect_signal(slave2, 2, 63, 4, i);
     }
     end();
 }
@@ -107,14 +107,15 @@ static void test_flood(void)
     start();
     g_assert_false(irq_level(master, "sdm"));
     set_reg(master, SDM_REG_IRQ_ENABLE, SDM_IRQ_TX_FREE);
-    for (i = 0; i < QUEUE_DEPTH; i++) {
-        g_assert_cmpint(peer_credits(master, 1), ==, QUEUE_DEPTH - i);
+    for (i = 0; i < SLAVE_CREDITS; i++) {
+        g_assert_cmpint(peer_credits(master, 1), ==, SLAVE_CREDITS - i);
         g_assert_cmpint(send_signal(master, 1, 5, i, ~i), ==, SDM_TX_OK);
     }
+    g_assert_cmpint(peer_credits(master, 1), ==, 0);
     g_assert_cmpint(send_signal(master, 1, 5, 0, 0), ==, SDM_TX_BUSY);
 
     /* The other slave, the other direction, and memory have their ways. */
-    g_assert_cmpint(peer_credits(master, 2), ==, QUEUE_DEPTH);
+    g_assert_cmpint(peer_credits(master, 2), ==, SLAVE_CREDITS);
     g_assert_cmpint(send_signal(master, 2, 5, 1, 2), ==, SDM_TX_OK);
     expect_signal(slave2, 0, 5, 1, 2);
     g_assert_cmpint(send_signal(slave1, 0, 5, 3, 4), ==, SDM_TX_OK);
@@ -126,18 +127,66 @@ static void test_flood(void)
     g_assert_false(irq_level(master, "sdm"));
 
     /* Nothing was lost, nothing came twice; there is room again. */
-    for (i = 0; i < QUEUE_DEPTH; i++) {
+    for (i = 0; i < SLAVE_CREDITS; i++) {
         expect_signal(slave1, 0, 5, i, ~i);
     }
     WAIT_FOR(irq_level(master, "sdm"));
     g_assert_cmphex(get_reg(master, SDM_REG_TX_FREE(0)), ==, SDM_ID_BIT(1));
-    wait_reg(master, SDM_REG_PEER(1, SDM_PEER_CREDITS), ~0, QUEUE_DEPTH);
+    /* Credits come back several at a time. */
+    WAIT_FOR(peer_credits(master, 1) >= QUEUE_DEPTH / 2);
     set_reg(master, SDM_REG_TX_FREE(0), SDM_ID_BIT(1));
     g_assert_false(irq_level(master, "sdm"));
     g_assert_cmphex(get_reg(slave1, SDM_REG_RX_HEAD), ==, 0);
-    g_assert_cmpint(send_signal(master, 1, 5, 9, 9), ==, SDM_TX_OK);
-    expect_signal(slave1, 0, 5, 9, 9);
+    for (i = 0; i < 10 * QUEUE_DEPTH; i++) {
+        g_assert_cmpint(send_signal(master, 1, 5, i, 9), ==, SDM_TX_OK);
+        expect_signal(slave1, 0, 5, i, 9);
+    }
     end();
+}
+
+/* Two places are kept for the signals that get a slave out of trouble. */
+static void test_reserve(void)
+{
+    const struct sdm_proto_signals signals = {
+        .num_signals = 4,
+        .credits = 4,
+        .boot_signal = 3,
+        .reset_signal = 1,
+        .state = SDM_PEER_RUNNING,
+    };
+    const RawHello hello = { .hello = raw_hello, .signals = &signals };
+    int fd;
+
+    rig = rig_new_tcp();
+    master = start_master(rig, NULL);
+    fd = raw_connect(rig);
+    raw_send_hello(fd, &hello);
+    wait_connected(master, 1);
+
+    g_assert_cmpint(peer_credits(master, 1), ==, 2);
+    g_assert_cmpint(send_signal(master, 1, 0, 0, 0), ==, SDM_TX_OK);
+    g_assert_cmpint(send_signal(master, 1, 2, 0, 0), ==, SDM_TX_OK);
+    g_assert_cmpint(send_signal(master, 1, 2, 0, 0), ==, SDM_TX_BUSY);
+    g_assert_cmpint(send_signal(master, 1, 3, 0, 0), ==, SDM_TX_OK);
+    g_assert_cmpint(send_signal(master, 1, 3, 0, 0), ==, SDM_TX_BUSY);
+    g_assert_cmpint(send_signal(master, 1, 2, 0, 0), ==, SDM_TX_BUSY);
+    g_assert_cmpint(send_signal(master, 1, 1, 0, 0), ==, SDM_TX_OK);
+    g_assert_cmpint(send_signal(master, 1, 1, 0, 0), ==, SDM_TX_BUSY);
+
+    /* What comes back fills the reserve first. */
+    raw_send_header(fd, SDM_PROTO_CREDIT, 0, 0, 0, 2);
+    raw_send_header(fd, SDM_PROTO_STATE, 0, 0, 0, SDM_PEER_RESET);
+    wait_peer_state(master, 1, SDM_PEER_RESET);
+    g_assert_cmpint(peer_credits(master, 1), ==, 0);
+    g_assert_cmphex(get_reg(master, SDM_REG_TX_FREE(0)), ==, 0);
+    raw_send_header(fd, SDM_PROTO_CREDIT, 0, 0, 0, 1);
+    wait_reg(master, SDM_REG_PEER(1, SDM_PEER_CREDITS), ~0, 1);
+    g_assert_cmphex(get_reg(master, SDM_REG_TX_FREE(0)), ==, SDM_ID_BIT(1));
+
+    raw_leave(fd);
+    wait_connected(master, 0);
+    quit_machine(master);
+    rig_free(rig);
 }
 
 /* Who waits for room learns of it when the receiver goes, too. */
@@ -146,7 +195,7 @@ static void test_flood_and_quit(void)
     unsigned i;
 
     start();
-    for (i = 0; i < QUEUE_DEPTH; i++) {
+    for (i = 0; i < SLAVE_CREDITS; i++) {
         send_signal(master, 1, 5, i, ~i);
     }
     g_assert_cmpint(send_signal(master, 1, 5, 0, 0), ==, SDM_TX_BUSY);
@@ -159,7 +208,7 @@ static void test_flood_and_quit(void)
     wait_connected(master, 1);
     slave1 = start_slave(rig, NULL);
     wait_connected(master, 2);
-    g_assert_cmpint(peer_credits(master, 1), ==, QUEUE_DEPTH);
+    g_assert_cmpint(peer_credits(master, 1), ==, SLAVE_CREDITS);
     g_assert_cmphex(get_reg(master, SDM_REG_TX_FREE(0)), ==, 0);
     end();
 }
@@ -222,18 +271,18 @@ static void test_reset_returns_credits(void)
     unsigned i;
 
     start();
-    for (i = 0; i < QUEUE_DEPTH; i++) {
+    for (i = 0; i < SLAVE_CREDITS; i++) {
         send_signal(master, 1, 5, i, 0);
     }
     g_assert_cmpint(send_signal(master, 1, 5, 0, 0), ==, SDM_TX_BUSY);
-    /* Wait for the last one: discard all of them. */
-    for (i = 0; i < QUEUE_DEPTH - 1; i++) {
+    /* All have arrived when the last one has. */
+    for (i = 0; i < SLAVE_CREDITS - 1; i++) {
         expect_signal(slave1, 0, 5, i, 0);
     }
     wait_reg(slave1, SDM_REG_RX_HEAD, SDM_RX_VALID, SDM_RX_VALID);
     set_reg(slave1, SDM_REG_CONTROL, SDM_CTRL_RESET);
     g_assert_cmphex(get_reg(slave1, SDM_REG_RX_HEAD), ==, 0);
-    wait_reg(master, SDM_REG_PEER(1, SDM_PEER_CREDITS), ~0, QUEUE_DEPTH);
+    wait_reg(master, SDM_REG_PEER(1, SDM_PEER_CREDITS), ~0, SLAVE_CREDITS);
     g_assert_cmphex(get_reg(master, SDM_REG_TX_FREE(0)), ==, SDM_ID_BIT(1));
     end();
 }
@@ -266,6 +315,7 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/signal/irq", test_irq);
     qtest_add_func("/sdm/signal/order", test_order);
     qtest_add_func("/sdm/signal/flood", test_flood);
+    qtest_add_func("/sdm/signal/reserve", test_reserve);
     qtest_add_func("/sdm/signal/flood-and-quit", test_flood_and_quit);
     qtest_add_func("/sdm/signal/queued-and-gone", test_queued_and_gone);
     qtest_add_func("/sdm/signal/fairness", test_fairness);

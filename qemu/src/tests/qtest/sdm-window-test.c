@@ -5,7 +5,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "elf.h"
+#include "qemu/bitops.h"
 #include "sdm/common.h"
 
 static Rig *rig;
@@ -201,6 +201,41 @@ static void test_bulk(void)
     end();
 }
 
+/* Writes arrive by themselves, though nothing follows them. */
+static void test_posted_writes(void)
+{
+    unsigned i;
+
+    start(NULL, false);
+    for (i = 1; i <= 100; i++) {
+        qtest_writel(master->qts, WINDOW_BASE + 0x100 * i, i);
+        WAIT_FOR(qtest_readl(slave1->qts, RAM_BASE + 0x100 * i) == i);
+    }
+    end();
+}
+
+/* The last of several writes to one place is what remains. */
+static void test_overlapping_writes(void)
+{
+    unsigned i;
+
+    start(NULL, false);
+    for (i = 0; i < 100; i++) {
+        uint64_t at = WINDOW_BASE + 0x1000 + 16 * i;
+
+        qtest_writel(master->qts, at, 0x11111111);
+        qtest_writel(master->qts, at + 4, 0x22222222);
+        qtest_writeb(master->qts, at + 3, 0x33);
+        qtest_writew(master->qts, at + 4, 0x4444);
+        qtest_writel(master->qts, at + 8, 0x55555555);
+        qtest_writew(master->qts, at + 7, 0x6666);
+        g_assert_cmphex(qtest_readq(master->qts, at), ==, 0x6622444433111111);
+        g_assert_cmphex(qtest_readl(slave1->qts, RAM_BASE + 0x1008 + 16 * i),
+                        ==, 0x55555566);
+    }
+    end();
+}
+
 /* A read sees all writes before it, at once. */
 static void test_read_after_write(void)
 {
@@ -323,6 +358,8 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/window/access", test_access);
     qtest_add_func("/sdm/window/layout", test_layout);
     qtest_add_func("/sdm/window/bulk", test_bulk);
+    qtest_add_func("/sdm/window/posted-writes", test_posted_writes);
+    qtest_add_func("/sdm/window/overlapping-writes", test_overlapping_writes);
     qtest_add_func("/sdm/window/read-after-write", test_read_after_write);
     qtest_add_func("/sdm/window/absent", test_absent);
     qtest_add_func("/sdm/window/empty", test_empty);

@@ -61,9 +61,10 @@ static void test_first_fit(void)
     map.slots[2].size = 0;
     map.slots[255].size = 0;
     take(4, 21, 60);
-    take(5, 19, 81);
-    take(6, 20, 10);
-    refuse(7, 1);
+    take(5, 19, 10);
+    take(6, 19, 81);
+    take(7, 1, 29);
+    refuse(8, 1);
 }
 
 static void test_limits(void)

@@ -11,7 +11,8 @@
 #include "qobject/qnum.h"
 #include "common.h"
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Rig
  */
 
@@ -84,7 +85,8 @@ char *rig_file(Rig *rig, const char *name, const void *data, size_t length)
     return path;
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Machines
  */
 
@@ -153,20 +155,32 @@ Machine *start_slave(Rig *rig, const SlaveOptions *options)
     return m;
 }
 
-static char **log_lines(Machine *m)
+char *read_log(const char *path)
 {
     g_autofree char *text = NULL;
-    char **lines;
-    size_t length;
+    char *end;
 
-    g_assert_true(g_file_get_contents(m->log, &text, &length, NULL));
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
     /* A line that is not complete does not count. */
-    while (length && text[length - 1] != '\n') {
-        length--;
+    end = strrchr(text, '\n');
+    (end ? end + 1 : text)[0] = 0;
+    /* The address sanitizer has something to say about each start. */
+    if (g_pattern_match_simple("==*==WARNING: ASan doesn't fully support*",
+                               text)) {
+        return g_strdup(strchr(text, '\n') + 1);
     }
-    text[length ? length - 1 : 0] = 0;
-    lines = g_strsplit(text, "\n", -1);
-    return lines;
+    return g_steal_pointer(&text);
+}
+
+static char **log_lines(Machine *m)
+{
+    g_autofree char *text = read_log(m->log);
+    size_t length = strlen(text);
+
+    if (length) {
+        text[length - 1] = 0;
+    }
+    return g_strsplit(text, "\n", -1);
 }
 
 static void machine_free(Machine *m)
@@ -218,27 +232,45 @@ static void redirect_stderr(void *path)
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 }
 
-int run_qemu(Rig *rig, const char *args, char **output)
+struct Program {
+    GPid pid;
+    char *log;
+};
+
+Program *spawn_qemu(Rig *rig, const char *args)
 {
-    g_autofree char *log = g_strdup_printf("%s/log-%u", rig->dir,
-                                           rig->num_logs++);
+    Program *program = g_new0(Program, 1);
     g_autofree char *command =
         g_strdup_printf("exec %s -display none -accel qtest %s",
                         g_getenv("QTEST_QEMU_BINARY"), args);
     const char *argv[] = { "/bin/sh", "-c", command, NULL };
-    GPid pid;
-    int status;
 
+    program->log = g_strdup_printf("%s/log-%u", rig->dir, rig->num_logs++);
     g_assert_true(g_spawn_async(NULL, (char **)argv, NULL,
                                 G_SPAWN_DO_NOT_REAP_CHILD |
                                 G_SPAWN_STDOUT_TO_DEV_NULL,
-                                redirect_stderr, log, &pid, NULL));
-    WAIT_FOR(waitpid(pid, &status, WNOHANG) == pid);
-    if (output) {
-        g_assert_true(g_file_get_contents(log, output, NULL, NULL));
+                                redirect_stderr, program->log, &program->pid,
+                                NULL));
+    return program;
+}
+
+int finish_qemu(Program *program, char **output)
+{
+    int status;
+
+    WAIT_FOR(waitpid(program->pid, &status, WNOHANG) == program->pid);
+    *output = read_log(program->log);
+    if (!WIFEXITED(status)) {
+        g_error("QEMU ended by signal %d: %s", WTERMSIG(status), *output);
     }
-    g_assert_true(WIFEXITED(status));
+    g_free(program->log);
+    g_free(program);
     return WEXITSTATUS(status);
+}
+
+int run_qemu(Rig *rig, const char *args, char **output)
+{
+    return finish_qemu(spawn_qemu(rig, args), output);
 }
 
 unsigned num_connected(Machine *m)
@@ -269,7 +301,8 @@ bool has_status(Machine *m, const char *status)
     return equal;
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * What machines print
  */
 
@@ -292,7 +325,8 @@ void expect_line(Machine *m, const char *pattern)
     m->log_seen++;
 }
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Registers
  */
 

@@ -23,8 +23,12 @@
 /* RAM of the slaves here, unless a test wants it otherwise. */
 #define SLAVE_SIZE (256 * MiB)
 
-/* Signals of one sender that a device stores. */
+/*
+ * Signals of one sender that a device stores. Two places in a slave are kept
+ * for its boot signal and its reset signal.
+ */
 #define QUEUE_DEPTH 64
+#define SLAVE_CREDITS (QUEUE_DEPTH - 2)
 
 /* After this time a test gives up. */
 #define TIME_LIMIT_S 60
@@ -44,7 +48,8 @@
         }                                                                    \
     } while (0)
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Rig: the place where the machines of one test meet
  */
 
@@ -65,7 +70,8 @@ uint16_t free_tcp_port(void);
 /* A file of the rig that holds @length bytes of @data. The caller frees. */
 char *rig_file(Rig *rig, const char *name, const void *data, size_t length);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Machines
  */
 
@@ -110,9 +116,15 @@ void kill_machine(Machine *m);
 Machine second_device(const Machine *m);
 
 /*
- * Run QEMU until it ends by itself, which must happen before long. Returns
- * its exit status; @output receives what it printed to stderr.
+ * QEMU as a program that ends by itself, which must happen before long:
+ * finish_qemu() returns the exit status, and in @output, which the caller
+ * frees, what was printed to stderr.
  */
+typedef struct Program Program;
+
+Program *spawn_qemu(Rig *rig, const char *args);
+int finish_qemu(Program *program, char **output);
+/* Both. */
 int run_qemu(Rig *rig, const char *args, char **output);
 
 /* Number of connections of the machine's socket. */
@@ -121,16 +133,20 @@ void wait_connected(Machine *m, unsigned n);
 /* The status of query-status is @status. */
 bool has_status(Machine *m, const char *status);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * What machines print
  */
 
+/* What a file of stderr holds, as far as it comes from QEMU. */
+char *read_log(const char *path);
 /* The line that is printed next must match the glob pattern @pattern. */
 void expect_line(Machine *m, const char *pattern);
 /* Whether all lines have been looked at. */
 bool is_silent(Machine *m);
 
-/* ------------------------------------------------------------------------
+/*
+ * ------------------------------------------------------------------------
  * Registers
  */
 

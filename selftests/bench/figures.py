@@ -1,0 +1,384 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is measured, and how."""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import sys
+import time
+
+from host.machine import Failure
+
+from . import costs
+from .files import BareKit
+from .floors import Floors
+from .machines import USER_SPACE, Monitor, Setup, cpu_ns, perf, perf_result, ping, pinned, rate, wait_console
+
+KIB, MIB = 1 << 10, 1 << 20
+SIZES = {64 * KIB: "64 KiB", MIB: "1 MiB", 16 * MIB: "16 MiB"}
+
+# Frames of the protocol (include/sdm/sdm-proto.h): a header of 16 bytes and
+READ_REQUEST = 16 + 8           # an offset
+READ_ANSWER = 16 + 4            # a word
+SIGNAL = 16 + 32                # source, destination, number, payload
+
+# QEMU's ivshmem-flat between two such guests, on one CPU: what signals are to be as fast as
+IVSHMEM_US = 18.4
+
+# A line on QEMU's standard error when the boot signal comes
+BOOT_TRACE = ["-trace", "sdm_boot_start", "-msg", "timestamp=on"]
+
+# Stores in one run of sdm_perf (drivers/perf.c)
+STORES = 16384
+
+# Traps of a round trip of bare.c: doorbell, head and pop at either end
+BARE_TRAPS = 6
+
+
+def microseconds(sample):
+    """(median, p99, best) from ns."""
+    return tuple(value / 1e3 for value in sample[:3])
+
+
+def megabytes(size, sample):
+    """(median, p99, best) in MB/s from the times of transfers in ns."""
+    return tuple(size * 1e3 / value for value in sample[:3])
+
+
+class Bench:
+    """A run of the benchmark."""
+
+    def __init__(self, kit, qemu, results, quick):
+        self.kit = kit
+        self.qemu = qemu
+        self.results = results
+        self.quick = quick
+        self.rounds = 1 if quick else 3
+        cpus = sorted(os.sched_getaffinity(0))
+        # The last one: interrupts tend to go to the first.
+        self.pins = {"one": {cpus[-1]}, "free": set(cpus[-2:])} if len(cpus) > 1 else {"one": set(cpus)}
+
+    def hurry(self, wanted):
+        """Takes no longer than need be from now on, if that is wanted."""
+        if wanted and not self.quick:
+            print("bench: the machine is busy: the rest is measured once only", file=sys.stderr)
+            self.quick, self.rounds = True, 1
+
+    def setup(self, name, mode, pin, kit=None):
+        """Machines in a mode on some CPUs."""
+        return Setup(kit or self.kit, self.qemu, f"{name}-{mode}-{pin}", mode, self.pins[pin])
+
+    def floors(self, mode, pin):
+        """Floors in a mode on some CPUs."""
+        return Floors(self.kit.floor, mode, self.pins[pin])
+
+    # Two Linux guests
+
+    def pair(self, mode, pin):
+        """Everything that one pair of guests can tell."""
+        floors = self.floors(mode, pin)
+        with self.setup("pair", mode, pin) as setup:
+            master, slave = setup.pair()
+            master.get("modprobe sdm_perf")
+            self.accesses(mode, pin, master, floors)
+            self.bulk(mode, pin, master, floors)
+            self.boot_load(mode, pin, master, floors)
+            setup.boot_slave(master, slave)
+            self.signals(mode, pin, master, slave, floors)
+            if pin == "free":
+                self.busy(mode, pin, master, slave)
+
+    def accesses(self, mode, pin, master, floors):
+        """Single accesses from the master's kernel, while the slave is held in reset."""
+        runs = 1000 if self.quick else 3000
+        samples = {"trap": [], "read32": [], "write32": [], "write64": []}
+        for _ in range(self.rounds):
+            floors.pingpong(READ_REQUEST, READ_ANSWER, 5 * runs if pin == "one" else runs)
+            samples["trap"].append(perf(master, 0, "trap", 1000))
+            samples["read32"].append(perf(master, 1, "read32", runs))
+            for test in ("write32", "write64"):
+                samples[test].append(perf(master, 1, test, 20 if self.quick else 50))
+        self.trap_us = statistics.median(sample[0] for sample in samples["trap"]) / 1e3
+        self.add_rtt("read32", mode, pin, samples["read32"], floors, (READ_REQUEST, READ_ANSWER), 1,
+                     lambda floor: 1.25 * floor if pin == "one" else 10)
+        for test in ("write32", "write64"):
+            self.results.add(f"{test}_posted", mode, pin, [microseconds(sample) for sample in samples[test]], "us",
+                             floor=self.trap_us, floor_is="a trap to a register of the same guest",
+                             at_most=0.2 if pin == "one" else None)
+
+    def add_rtt(self, name, mode, pin, samples, floors, frames, traps, limit, note="", case=""):
+        """A round trip, held against that of the bare socket and some traps."""
+        every = {variant: ns / 1e3 for variant, ns in floors.all("pingpong", *frames).items()}
+        floor = min(every.values()) + traps * self.trap_us
+        text = f"ping-pong of {frames[0]} and {frames[1]} bytes, {traps} traps{note}"
+        return self.results.add(name, mode, pin, [microseconds(sample) for sample in samples], "us", floor=floor,
+                                floor_is=text, at_most=limit(floor), case=case, floors=every, trap=self.trap_us)
+
+    def bulk(self, mode, pin, master, floors):
+        """Transfers by /dev/sdmN-pM."""
+        seconds = 0.2 if self.quick else 0.5
+        samples = {}
+        done = {}
+        for _ in range(self.rounds):
+            for size in SIZES:
+                floors.stream(size, max(8, min(2000, (256 if self.quick else 512) * MIB // size)))
+                floors.memcpy(size, max(5, 128 * MIB // size))
+                for way in ("write", "read"):
+                    actual, _, *times = rate(master, f"{way} /dev/sdm0-p1 {size} {seconds}")
+                    samples.setdefault((way, size), []).append(megabytes(actual, times))
+                    done[way, size] = min(actual, done.get((way, size), size))
+        for way, size in samples:
+            every = {variant: size * 1e3 / ns for variant, ns in floors.all("stream", size).items()}
+            memcpy = size * 1e3 / floors.best("memcpy", size)
+            shared = mode == "shared"
+            floor = memcpy if shared else max(every.values())
+            wanted = size >= MIB and mode != "unix"
+            more = {} if done[way, size] == size else {"cut_to": done[way, size]}
+            self.results.add(f"bulk_{way}", mode, pin, samples[way, size], "MB/s", case=SIZES[size], floor=floor,
+                             floor_is="memcpy" if shared else "best stream of the same size, acknowledged",
+                             at_least=(0.9 if shared else 0.85) * floor if wanted else None,
+                             floors=every | {"memcpy": memcpy}, size=size, **more)
+
+    def boot_load(self, mode, pin, master, floors):
+        """Loading Debian's kernel."""
+        samples = []
+        for _ in range(1 if self.quick else 5):
+            loaded = json.loads(master.get("./sdm-test -b 0 1 vmlinuz test.dtb --json"))
+            size = loaded["bytes"]
+            ms = size * 1e3 / loaded["bytes_per_second"]
+            samples.append((ms, ms, ms))
+            master.get("./sdm-test -R 0 1")
+        best = min(ns / stream for stream, ns in ((size, floors.best("stream", size)) for size in SIZES))
+        floor = size * best / 1e6
+        self.results.add("boot_load", mode, pin, samples, "ms", case=f"{size / 1e6:.1f} MB", floor=floor,
+                         floor_is="size / best stream", at_most=1.5 * floor + 20, size=size)
+
+    def signals(self, mode, pin, master, slave, floors):
+        """Signals between the guests' kernels, and between their user spaces."""
+        runs = 500 if self.quick else 2000
+        kernel, own, user = [], [], []
+        for _ in range(self.rounds):
+            floors.pingpong(SIGNAL, SIGNAL, 5 * runs if pin == "one" else runs)
+            own.append(perf(master, 0, "signal", runs))
+            kernel.append(perf(master, 1, "signal", runs))
+        slave.get("sdm-test --answer 0 >/dev/null 2>&1 & sleep 0.2")
+        for _ in range(self.rounds):
+            user.append(ping(master, 1, runs))
+        slave.run("killall sdm-test")
+
+        interrupts = statistics.median(sample[0] for sample in own) / 1e3
+        bare = self.results.find("signal_rtt_baremetal", mode, pin)
+        limit = bare + interrupts if bare and pin == "one" else 25 if pin == "free" else None
+        self.add_rtt("signal_rtt_kernel", mode, pin, kernel, floors, (SIGNAL, SIGNAL), BARE_TRAPS, lambda _: limit)
+        self.results.add("signal_self_kernel", mode, pin, [microseconds(sample) for sample in own], "us",
+                         floor=10 * self.trap_us, floor_is="10 traps")
+        self.add_rtt("signal_rtt_user", mode, pin, user, floors, (SIGNAL, SIGNAL), BARE_TRAPS,
+                     lambda _: 25 if pin == "free" else None)
+
+    def busy(self, mode, pin, master, slave):
+        """Loads while the slave's CPU has work: looking for input without end would take that from it."""
+        floors = self.floors(mode, pin)
+        runs = 500 if self.quick else 2000
+        samples = []
+        slave.get("(while :; do :; done) >/dev/null 2>&1 & echo $! >/tmp/busy")
+        for _ in range(self.rounds):
+            floors.pingpong(READ_REQUEST, READ_ANSWER, runs, ["blocking"])
+            samples.append(perf(master, 1, "read32", runs))
+        slave.get("kill $(cat /tmp/busy)")
+        self.add_rtt("read32", mode, pin, samples, floors, (READ_REQUEST, READ_ANSWER), 1, lambda floor: floor,
+                     ", with the same slave", case="busy slave")
+
+    def costs(self, mode, pin):
+        """What QEMU does for one operation."""
+        if not shutil.which("strace"):
+            print("bench: strace is missing: system calls are not counted", file=sys.stderr)
+            return
+        with self.setup("costs", mode, pin) as setup:
+            master, slave = setup.pair()
+            master.get("modprobe sdm_perf")
+            operations = [
+                ("read32", 1000, lambda: perf(master, 1, "read32", 1000)),
+                ("write32", 10 * STORES, lambda: perf(master, 1, "write32", 10)),
+                ("write64", 10 * STORES, lambda: perf(master, 1, "write64", 10)),
+                ("bulk_write 64 KiB", 10, lambda: repeat(master, 10, f"guest-rate write /dev/sdm0-p1 {64 * KIB} 0")),
+                ("bulk_read 4 KiB", 10, lambda: repeat(master, 10, f"guest-rate read /dev/sdm0-p1 {4 * KIB} 0")),
+            ]
+            for what, number, operation in operations:
+                self.count(mode, pin, what, number, operation, (master, slave))
+            setup.boot_slave(master, slave)
+            self.count(mode, pin, "signal_rtt", 500, lambda: perf(master, 1, "signal", 500), (master, slave))
+
+    def count(self, mode, pin, what, number, operation, machines):
+        """Counts for one kind of operation."""
+        for machine, (sleeps, calls) in zip(machines, costs.count(machines, operation, number)):
+            total = sum(calls.values())
+            self.results.add("calls", mode, pin, [(total,) * 3], "calls", case=f"{what}, {machine.name}", sleeps=sleeps,
+                             calls=calls)
+
+    # Two guests without an operating system
+
+    def bare(self, mode, pin):
+        """Signals between guests that do nothing else."""
+        floors = self.floors(mode, pin)
+        samples = {"trap": [], "self": [], "signal": []}
+        for _ in range(self.rounds):
+            floors.pingpong(SIGNAL, SIGNAL, 10000 if pin == "one" else 2000)
+            with self.setup("bare", mode, pin, BareKit(self.kit)) as setup:
+                address = setup.new_address()
+                master = setup.master(address)
+                setup.begin(master, setup.slave(address, memory=64))
+                text = master.wait_console("done|failed.*", 30) and master.console()
+            for name, numbers in samples.items():
+                match = re.search(rf"\b{name} (\d+) (\d+) (\d+)", text)
+                if not match:
+                    raise Failure(f"the bare guest printed {text!r}")
+                numbers.append(tuple(int(number) for number in match.groups()))
+        self.trap_us = statistics.median(sample[0] for sample in samples["trap"]) / 1e3
+        limit = 25 if pin == "free" else IVSHMEM_US * (1.2 if mode == "tcp" else 1)
+        self.add_rtt("signal_rtt_baremetal", mode, pin, samples["signal"], floors, (SIGNAL, SIGNAL), BARE_TRAPS,
+                     lambda _: limit)
+        self.results.add("signal_self_baremetal", mode, pin, [microseconds(sample) for sample in samples["self"]], "us",
+                         floor=3 * self.trap_us, floor_is="3 traps")
+
+    # A slave against the same machine without a master
+
+    def boot_to_userspace(self, mode, pin):
+        """From the boot signal, or from QEMU's "cont", to a line of user space."""
+        slave_times, plain_times = [], []
+        for _ in range(1 if self.quick else 5):
+            with self.setup("boot", mode, pin) as setup:
+                master, slave = setup.pair(slave_options=BOOT_TRACE)
+                master.get("./sdm-test -b 0 1 zImage slave.dtb")
+                slave_times.append(1e3 * (wait_console(slave, USER_SPACE) - boot_time(slave)))
+            with self.setup("plain", mode, pin) as setup:
+                monitor = Monitor(setup, "plain")
+                plain = setup.plain(self.kit.slave_kernel, self.kit.path("slave.dtb"), options=monitor.options())
+                setup.begin(plain)
+                monitor.connect()
+                begin = time.time()
+                monitor.command("cont")
+                plain_times.append(1e3 * (wait_console(plain, USER_SPACE) - begin))
+        floor = statistics.median(plain_times)
+        self.results.add("boot_to_userspace", mode, pin, [(ms, ms, ms) for ms in slave_times], "ms", floor=floor,
+                         floor_is="the same kernel by -kernel", at_most=1.05 * floor)
+
+    def slave_life(self, mode, pin):
+        """Memory of a slave, and what it costs to do nothing, against a machine with plain memory."""
+        with self.setup("life", mode, pin) as setup:
+            master, slave = setup.pair()
+            setup.boot_slave(master, slave)
+            plain = setup.plain(self.kit.slave_kernel, self.kit.path("test.dtb"),
+                                options=["-initrd", self.kit.slave_initrd])
+            setup.begin(plain)
+            plain.wait_ready()
+            self.slave_memory(mode, pin, slave, plain)
+            self.idle(mode, pin, {"master": master, "slave": slave}, plain)
+
+    def slave_memory(self, mode, pin, slave, plain):
+        """Copying within a guest."""
+        size, seconds = 16 * MIB, 0.3 if self.quick else 1
+        samples, floor = [], []
+        for _ in range(2 * self.rounds):
+            for machine, speeds in ((slave, samples), (plain, floor)):
+                speeds.append(megabytes(size, rate(machine, f"memory {size} {seconds}")[2:]))
+        best = statistics.median(speed[0] for speed in floor)
+        self.results.add("slave_memory", mode, pin, samples, "MB/s", case="16 MiB", floor=best,
+                         floor_is="the same with plain -m", at_least=0.99 * best, size=size)
+
+    def idle(self, mode, pin, machines, plain):
+        """CPU time of guests that have nothing to do."""
+        seconds = 3 if self.quick else 10
+        everybody = dict(machines, plain=plain)
+        # They finish what they are at.
+        time.sleep(1)
+        before = {name: cpu_ns(machine.process.pid) for name, machine in everybody.items()}
+        begin = time.monotonic()
+        time.sleep(seconds)
+        passed = (time.monotonic() - begin) * 1e9
+        used = {name: 100 * (cpu_ns(machine.process.pid) - before[name]) / passed
+                for name, machine in everybody.items()}
+        floor = used["plain"]
+        for name in machines:
+            # The link is what a guest without a master does not have.
+            self.results.add("idle_cpu", mode, pin, [(used[name],) * 3], "%", case=name, floor=floor,
+                             floor_is="a guest without a master", at_most=floor + 0.1)
+
+    # Many slaves
+
+    def slaves(self, mode, pin):
+        """What several slaves get out of one master at the same time."""
+        most = 2 if self.quick else 8
+        counts = [n for n in (1, 2, 4, 8) if n <= most]
+        floors = self.floors(mode, pin)
+        floors.stream(MIB, 256)
+        floors.pingpong(SIGNAL, SIGNAL, 2000)
+        with self.setup("slaves", mode, pin) as setup:
+            address = setup.new_address()
+            master = setup.master(address, slaves=most)
+            slaves = [setup.slave(address, number, memory=64) for number in range(1, most + 1)]
+            setup.begin(master, *slaves)
+            setup.bring_up(master)
+            master.get("modprobe sdm_perf")
+            for number in range(1, most + 1):
+                self.wait_connected(master, number)
+            seconds = 0.5 if self.quick else 1.5
+            for count in counts:
+                self.many(mode, pin, master, count, "bulk", f"guest-rate write /dev/sdm0-p$i {MIB} {seconds}",
+                          bulk_rate, "MB/s", MIB * 1e3 / floors.best("stream", MIB), "best stream of one")
+            for number in range(1, most + 1):
+                master.get(f"./sdm-test -q -b 0 {number} bare.bin --load 0x40010000")
+            runs = 500 if self.quick else 2000
+            for count in counts:
+                self.many(mode, pin, master, count, "signals",
+                          "exec 3<>/sys/kernel/debug/sdm_perf/sdm0/run; "
+                          f"echo $i signal {runs} >&3 && cat <&3", signal_rate, "1/s",
+                          1e9 / floors.best("pingpong", SIGNAL, SIGNAL), "ping-pongs of one")
+
+    @staticmethod
+    def wait_connected(master, number, patience=20):
+        """Waits until a slave is in reset."""
+        deadline = time.monotonic() + patience
+        while "reset" not in master.get(f"cat /sys/bus/sdm/devices/sdm0-p{number}/state"):
+            if time.monotonic() > deadline:
+                raise Failure(f"slave {number} does not connect")
+            time.sleep(0.1)
+
+    def many(self, mode, pin, master, count, what, command, parse, unit, floor, floor_is):
+        """The same command for several slaves at once; its $i is the slave."""
+        master.get(f"for i in $(seq {count}); do ({command}) >/tmp/result.$i 2>&1 & done; wait")
+        rates = [parse(master.get(f"cat /tmp/result.{number}")) for number in range(1, count + 1)]
+        share = min(rates) / (sum(rates) / count)
+        total = sum(rates)
+        self.results.add("slaves", mode, pin, [(total,) * 3], unit, case=f"{count} {what}", floor=floor,
+                         floor_is=floor_is, slaves=count, rates=[round(r, 3) for r in rates])
+        if count > 1:
+            self.results.add("slaves", mode, pin, [(share,) * 3], "share", case=f"{count} {what}", floor=1,
+                             floor_is="the mean of all slaves", at_least=0.8, slaves=count)
+
+
+def repeat(machine, times, command):
+    """Runs a command several times."""
+    machine.get(f"for i in $(seq {times}); do {command}; done")
+
+
+def boot_time(slave):
+    """When a slave got its boot signal, by its trace."""
+    match = re.search(r"(?m)^\S*?(\d+)\.(\d+):sdm_boot_start", slave.messages())
+    if not match:
+        raise Failure("the slave's QEMU has not traced its start")
+    return float(f"{match[1]}.{match[2]}")
+
+
+def bulk_rate(text):
+    """MB/s in the output of guest-rate."""
+    size, count, _, _, _, total = (int(number) for number in text.split())
+    return size * count * 1e3 / total
+
+
+def signal_rate(text):
+    """Round trips a second in the output of sdm_perf."""
+    runs = int(re.search(r"(\d+) runs", text)[1])
+    return runs * 1e9 / perf_result(text)[3]

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How fast a guest copies.
+ *
+ *	guest-rate write FILE SIZE SECONDS    SIZE bytes to a peer's memory
+ *	guest-rate read FILE SIZE SECONDS     SIZE bytes from there
+ *	guest-rate memory SIZE SECONDS        within the guest's own memory
+ *
+ * FILE is /dev/sdmN-pM. Transfers are repeated until SECONDS have passed; a
+ * write counts when it has arrived. If one would take longer than that it is
+ * made smaller.
+ *
+ * Prints the size and number of the transfers, then median, 99th percentile,
+ * minimum and sum of their times in nanoseconds.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_SAMPLES 100000
+/* A first, small transfer tells how long others take. */
+#define TRIAL 4096
+
+struct rate {
+	int fd;
+	bool write;
+	size_t size;
+	char *data;
+	char *other;
+	uint64_t *samples;
+	unsigned int count;
+};
+
+static void __attribute__((noreturn)) fail(const char *what)
+{
+	fprintf(stderr, "guest-rate: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+static char *allocate(size_t size)
+{
+	char *data = aligned_alloc(4096, (size + 4095) & ~4095ul);
+
+	if (!data)
+		fail("aligned_alloc");
+	memset(data, 1, size);
+	return data;
+}
+
+static void transfer(const struct rate *rate)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	if (rate->fd < 0) {
+		memcpy(rate->other, rate->data, rate->size);
+		/* The compiler must not see that nobody wants it. */
+		asm volatile("" : : "r" (rate->other) : "memory");
+		return;
+	}
+	while (done < rate->size) {
+		if (rate->write)
+			n = pwrite(rate->fd, rate->data + done, rate->size - done, done);
+		else
+			n = pread(rate->fd, rate->data + done, rate->size - done, done);
+		if (n <= 0)
+			fail(rate->write ? "pwrite" : "pread");
+		done += n;
+	}
+	if (rate->write && fsync(rate->fd))
+		fail("fsync");
+}
+
+static uint64_t timed_transfer(const struct rate *rate)
+{
+	uint64_t begin = now_ns();
+
+	transfer(rate);
+	return now_ns() - begin;
+}
+
+/* A transfer that would take longer than all the time is made smaller. */
+static void fit(struct rate *rate, uint64_t limit_ns)
+{
+	size_t size = rate->size;
+	uint64_t ns;
+
+	if (rate->fd < 0 || size <= TRIAL)
+		return;
+	rate->size = TRIAL;
+	ns = timed_transfer(rate);
+	while (size > TRIAL && ns * (size / TRIAL) > limit_ns)
+		size /= 2;
+	rate->size = size;
+}
+
+static void run(struct rate *rate, uint64_t limit_ns)
+{
+	uint64_t begin = now_ns();
+
+	do {
+		rate->samples[rate->count++] = timed_transfer(rate);
+	} while (now_ns() - begin < limit_ns && rate->count < MAX_SAMPLES);
+}
+
+static void print(struct rate *rate)
+{
+	uint64_t *samples = rate->samples, total = 0;
+	unsigned int i;
+
+	for (i = 0; i < rate->count; i++)
+		total += samples[i];
+	qsort(samples, rate->count, sizeof(*samples), compare);
+	printf("%zu %u %llu %llu %llu %llu\n", rate->size, rate->count,
+	       (unsigned long long)samples[rate->count / 2],
+	       (unsigned long long)samples[rate->count - 1 - rate->count / 100],
+	       (unsigned long long)samples[0], (unsigned long long)total);
+}
+
+int main(int argc, char **argv)
+{
+	struct rate rate = { .fd = -1 };
+	uint64_t limit_ns;
+	int next = 2;
+
+	if (argc < 4)
+		goto usage;
+	if (!strcmp(argv[1], "read") || !strcmp(argv[1], "write")) {
+		rate.write = argv[1][0] == 'w';
+		rate.fd = open(argv[next++], rate.write ? O_RDWR : O_RDONLY);
+		if (rate.fd < 0)
+			fail(argv[2]);
+	} else if (strcmp(argv[1], "memory")) {
+		goto usage;
+	}
+	if (argc != next + 2)
+		goto usage;
+	rate.size = strtoul(argv[next], NULL, 0);
+	limit_ns = strtod(argv[next + 1], NULL) * 1e9;
+
+	rate.data = allocate(rate.size);
+	rate.other = allocate(rate.fd < 0 ? rate.size : 1);
+	rate.samples = malloc(MAX_SAMPLES * sizeof(*rate.samples));
+	if (!rate.samples)
+		fail("malloc");
+	fit(&rate, limit_ns);
+	run(&rate, limit_ns);
+	print(&rate);
+	return 0;
+
+usage:
+	fputs("usage: guest-rate read|write FILE SIZE SECONDS\n"
+	      "       guest-rate memory SIZE SECONDS\n", stderr);
+	return 2;
+}

@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Machines under measurement: pinned to CPUs, with the commands that measure in them."""
+
+import contextlib
+import glob
+import json
+import os
+import re
+import shutil
+import socket
+import time
+
+from host.machine import Failure
+from host.scenario import Scenario
+
+from .files import OUTPUT
+
+PERF = re.compile(r"ns: median (\d+) p99 (\d+) min (\d+) sum (\d+)")
+# A console says this when a slave's user space is there (scripts/initramfs/slave-rc).
+USER_SPACE = "sdm-slave: user space up"
+
+
+@contextlib.contextmanager
+def pinned(cpus):
+    """What is started meanwhile runs on these CPUs for all its life."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def cpu_ns(pid):
+    """CPU time that a process has used."""
+    total = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with contextlib.suppress(FileNotFoundError), open(path) as stat:
+            total += int(stat.read().split()[0])
+    return total
+
+
+class Setup(Scenario):
+    """Some machines, connected in one mode (tcp, unix), on some CPUs."""
+
+    def __init__(self, kit, qemu, name, mode="unix", cpus=None):
+        super().__init__(None, {self.kernel: kit}, qemu)
+        self.mode = mode
+        self.cpus = cpus or os.sched_getaffinity(0)
+        self.directory = os.path.join(OUTPUT, "logs", name)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.makedirs(self.directory)
+
+    def run(self):
+        raise NotImplementedError("the benchmark has no results of this kind")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for machine in self.machines:
+            machine.stop()
+
+    def new_address(self):
+        """Where master and slaves meet."""
+        return self.address(self.mode != "tcp")
+
+    def pair(self, slave_options=()):
+        """A master that is up, and a slave that waits in reset."""
+        address = self.new_address()
+        master = self.master(address)
+        slave = self.slave(address, options=slave_options)
+        self.begin(master, slave)
+        self.bring_up(master)
+        return master, slave
+
+    def begin(self, *machines):
+        """Starts machines on the CPUs of this set-up."""
+        with pinned(self.cpus):
+            for machine in machines:
+                machine.start()
+
+    def plain(self, kernel, dtb, name="plain", options=()):
+        """A machine with a slave's devices but without a master: its kernel is started by QEMU."""
+        return self.machine(name, [
+            "-M", "virt", "-m", "512M", "-kernel", kernel, "-dtb", dtb,
+            "-object", "sdm-communication-local,id=comm", "-device", "sdm-platform,comm=comm,master,num-slaves=1",
+            *options])
+
+
+def perf(machine, peer, test, runs):
+    """Runs a test of sdm_perf; returns (median, p99, minimum, sum) in ns."""
+    text = machine.get("exec 3<>/sys/kernel/debug/sdm_perf/sdm0/run; "
+                       f"echo '{peer} {test} {runs}' >&3 && cat <&3")
+    return perf_result(text)
+
+
+def perf_result(text):
+    """Finds the numbers in a line of sdm_perf."""
+    match = PERF.search(text)
+    if not match:
+        raise Failure(f"sdm_perf printed {text!r}")
+    return tuple(int(number) for number in match.groups())
+
+
+def ping(machine, peer, count):
+    """Round trips of user space; returns (median, p99, minimum) in ns."""
+    result = json.loads(machine.get(f"./sdm-test --ping 0 {peer} --count {count} --json"))
+    return result["median_ns"], result["p99_ns"], result["min_ns"]
+
+
+def rate(machine, arguments):
+    """Runs guest-rate; returns its numbers: size, count, median, p99, minimum, sum of times in ns."""
+    return tuple(int(number) for number in machine.get("guest-rate " + arguments).split())
+
+
+def wait_console(machine, text, patience=60):
+    """Waits for a text on a console; returns the time (of the clock) when it came, to 2 ms."""
+    deadline = time.time() + patience
+    size = -1
+    while time.time() < deadline:
+        with contextlib.suppress(FileNotFoundError):
+            now = os.stat(machine.console_path).st_size
+            if now != size:
+                size = now
+                if text in machine.console():
+                    return time.time()
+        time.sleep(0.002)
+    raise Failure(f"{machine.name}: no {text!r} on the console for {patience} s")
+
+
+class Monitor:
+    """The monitor of a machine that was started with options()."""
+
+    def __init__(self, setup, name):
+        self.path = os.path.join(setup.directory, name + ".qmp")
+        self.stream = None
+
+    def options(self):
+        """Options of QEMU."""
+        return ["-S", "-qmp", f"unix:{self.path},server=on,wait=off"]
+
+    def connect(self, patience=20):
+        """Connects to the machine."""
+        deadline = time.monotonic() + patience
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(self.path)
+                break
+            except OSError as error:
+                connection.close()
+                if time.monotonic() > deadline:
+                    raise Failure("QEMU's monitor does not answer") from error
+                time.sleep(0.02)
+        self.stream = connection.makefile("rw")
+        self.command("qmp_capabilities")
+
+    def command(self, name):
+        """Gives a command and waits until it is done."""
+        self.stream.write(json.dumps({"execute": name}) + "\n")
+        self.stream.flush()
+        while "return" not in json.loads(self.stream.readline()):
+            pass

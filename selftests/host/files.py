@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The files that the guests are started with."""
+
+import glob
+import gzip
+import os
+import shutil
+import stat
+import subprocess
+
+SELFTESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+TOP = os.path.dirname(SELFTESTS)
+SCRIPTS = os.path.join(TOP, "scripts")
+BUILD = os.path.join(TOP, "build")
+OUTPUT = os.path.join(BUILD, "selftests")
+CROSS_COMPILE = os.environ.get("CROSS_COMPILE", "arm-linux-gnueabihf-")
+
+
+def output_of(*command):
+    """What a command prints; it must succeed."""
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def run_logged(name, *command, **options):
+    """Runs a command that must succeed; what it prints is shown if it does not."""
+    path = os.path.join(OUTPUT, name + ".log")
+    with open(path, "w+") as log:
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False, **options)
+        if result.returncode:
+            log.seek(0)
+            raise SystemExit(f"run: failed: {' '.join(command)}\n{log.read()[-4000:]}")
+
+
+class Cpio:
+    """An archive for the kernel to unpack (newc), made without being root."""
+
+    def __init__(self):
+        self.parts = []
+        self.inode = 1000
+        self.directories = set()
+
+    def _entry(self, path, mode, data=b"", links=1):
+        name = path.lstrip("/").encode() + b"\0"
+        self.inode += 1
+        fields = [self.inode, mode, 0, 0, links, 0, len(data), 0, 0, 0, 0, len(name), 0]
+        header = b"070701" + b"".join(b"%08X" % field for field in fields) + name
+        self.parts += [header + b"\0" * (-len(header) % 4), data + b"\0" * (-len(data) % 4)]
+
+    def directory(self, path):
+        """Adds a directory, and those that it is in."""
+        if path in ("", "/") or path in self.directories:
+            return
+        self.directory(os.path.dirname(path))
+        self.directories.add(path)
+        self._entry(path, stat.S_IFDIR | 0o755, links=2)
+
+    def file(self, path, source, executable=None):
+        """Adds a file of this machine, or one that has bytes as its contents."""
+        if isinstance(source, bytes):
+            data, mode = source, 0o755 if executable else 0o644
+        else:
+            with open(source, "rb") as stream:
+                data = stream.read()
+            mode = 0o755 if os.access(source, os.X_OK) else 0o644
+        self.directory(os.path.dirname(path))
+        self._entry(path, stat.S_IFREG | mode, data)
+
+    def compressed(self):
+        """The archive, complete and compressed."""
+        self._entry("TRAILER!!!", 0)
+        return gzip.compress(b"".join(self.parts), 1, mtime=0)
+
+
+def build_tests():
+    """Compiles the guests' programs; returns the directory they are in, and the kernel's helpers of scripts."""
+    directory = os.path.join(OUTPUT, "arm")
+    os.makedirs(directory, exist_ok=True)
+    source = output_of(os.path.join(SCRIPTS, "fetch-kernel-source"))
+    run_logged("make", "make", "-C", SELFTESTS, f"-j{os.cpu_count()}", f"KSRC={source}", f"OUTPUT={directory}",
+               f"CROSS_COMPILE={CROSS_COMPILE}", "USERCFLAGS=-Werror", "LDFLAGS=-static",
+               env={key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL")})
+    return directory, os.path.join(source, "tools", "testing", "selftests", "kselftest", "ktap_helpers.sh")
+
+
+def build_slave_dtb(path):
+    """Compiles slave.dts."""
+    preprocessed = subprocess.run(
+        ["cpp", "-nostdinc", "-undef", "-D__DTS__", "-x", "assembler-with-cpp", "-I", os.path.join(TOP, "dts"),
+         os.path.join(SELFTESTS, "slave.dts")], check=True, stdout=subprocess.PIPE).stdout
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path, "-"], input=preprocessed, check=True)
+
+
+class Kit:
+    """
+    What master and slave of one kind of kernel boot from: a copy, which stays as it is while others build.
+
+    kernel, master_initrd       for the master
+    slave.dtb etc.              are in the master's /root, for its slaves
+    """
+
+    def __init__(self, kernel, tests):
+        images = os.path.join(BUILD, "images" + ("" if kernel == "small" else "-" + kernel))
+        run_logged(f"images-{kernel}", os.path.join(SCRIPTS, "build-images"), kernel)
+        self.directory = os.path.join(OUTPUT, "files-" + kernel)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.makedirs(self.directory)
+        for name in ("zImage", "master.cpio.gz", "slave-zImage", "slave.cpio.gz", "slave.dtb", "sdm-test"):
+            shutil.copy(os.path.join(images, name), self.directory)
+        self.tests, self.helpers = tests
+        self.name = kernel
+        self.kernel = self.path("zImage")
+        build_slave_dtb(self.path("test.dtb"))
+        self._make_slave()
+        self._make_master()
+
+    def path(self, name):
+        """A file of the kit."""
+        return os.path.join(self.directory, name)
+
+    def _write(self, name, *contents):
+        with open(self.path(name), "wb") as stream:
+            for data in contents:
+                stream.write(data)
+        return self.path(name)
+
+    def read(self, name):
+        """The contents of a file of the kit."""
+        with open(self.path(name), "rb") as stream:
+            return stream.read()
+
+    def _slave_cpio(self):
+        cpio = Cpio()
+        cpio.file("/run.sh", os.path.join(SELFTESTS, "guest-agent"))
+        cpio.file("/tests/responder", os.path.join(self.tests, "responder"))
+        # The agent does what is to be done.
+        cpio.file("/etc/rc", b"#!/bin/sh\n", executable=True)
+        return cpio
+
+    def _make_slave(self):
+        """What is added to the slave's own initramfs."""
+        self._write("test-initrd", self._slave_cpio().compressed())
+
+    def add_foreign_slave(self, other):
+        """
+        Puts another kernel into the master's /root, as it is: foreign-zImage, and foreign-initrd with all that it
+        needs. The latter is that kernel's initramfs for masters in another role: there its modules are.
+        """
+        cpio = self._slave_cpio()
+        cpio.file("/etc/role", b"slave\n")
+        initrd = self._write("foreign-initrd", other.read("master.cpio.gz"), cpio.compressed())
+        self._make_master([("/root/foreign-zImage", other.path("zImage")), ("/root/foreign-initrd", initrd)])
+
+    def _make_master(self, additions=()):
+        """An initramfs may be made of several archives: later ones add to and replace what earlier ones have."""
+        cpio = Cpio()
+        cpio.file("/run.sh", os.path.join(SELFTESTS, "guest-agent"))
+        for path in sorted(glob.glob(os.path.join(self.tests, "*"))):
+            cpio.file("/tests/" + os.path.basename(path), path)
+        for path in sorted(glob.glob(os.path.join(SELFTESTS, "*.sh"))):
+            cpio.file("/tests/" + os.path.basename(path), path)
+        cpio.file("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
+        cpio.file("/kselftest/ktap_helpers.sh", self.helpers)
+        cpio.file("/root/test.dtb", self.path("test.dtb"))
+        cpio.file("/root/test-initrd", self.path("test-initrd"))
+        for path, source in additions:
+            cpio.file(path, source)
+        self.master_initrd = self._write("test-master.cpio.gz", self.read("master.cpio.gz"), cpio.compressed())

@@ -1,0 +1,443 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The scenarios, quick ones first."""
+
+import gzip
+import os
+import shutil
+import socket
+import textwrap
+
+from .ktap import Result
+from .machine import PATIENCE, TypedMachine
+from .scenario import BOOT, Scenario
+
+# The prompt of the guests' shell, which asks for the cursor's position
+PROMPT = r"\nmaster:\S* # (\x1b\[6n)?$|\nmaster:\S*# (\x1b\[6n)?$"
+
+
+# What is left out where there is nothing to do it with
+NO_PAIR = "-F back_pressure -V pair_down -V pair_up"
+NO_SLAVE = "-V slave"
+
+
+def port_is_taken(port):
+    """Does somebody listen there?"""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+class Self(Scenario):
+    """One master without slaves: what needs nobody else."""
+
+    name = "self"
+
+    def run(self):
+        master = self.master(self.address())
+        master.start()
+        self.bring_up(master)
+        self.run_test(master, "ioctl")
+        self.run_test(master, "events")
+        self.run_test(master, "signals", f"{NO_PAIR} {NO_SLAVE}")
+
+
+class Pair(Scenario):
+    """The two devices of one QEMU, without a network."""
+
+    name = "pair"
+    allowed_skips = ("all slaves are connected", "no memory window")
+
+    def run(self):
+        machine = self.machine("master", [
+            "-no-reboot", "-kernel", self.kit.kernel, "-M", "virt", "-m", "512M", "-initrd", self.kit.master_initrd,
+            "-object", "sdm-communication-local,id=localcomm", "-object", "sdm-signal,id=interrupt",
+            "-device", "sdm-platform,comm=localcomm,master,num-slaves=1,len-signals=1,signals[0]=interrupt",
+            "-device", "sdm-platform,comm=localcomm,len-signals=1,signals[0]=interrupt",
+            "-append", "panic_on_warn=1 panic=-1"])
+        machine.start()
+        self.bring_up(machine)
+        self.run_test(machine, "ioctl")
+        self.run_test(machine, "events")
+        self.run_test(machine, "signals", NO_SLAVE)
+
+
+class Slave(Scenario):
+    """A master and a slave, by TCP: all tests."""
+
+    name = "slave"
+    rounds = 100
+
+    def run(self):
+        # Not all of the window: what is behind its end is tested, too.
+        master, slave = self.start_pair(memory=320)
+        self.in_reset(master)
+        self.step("the slave boots", self.boot_slave, master, slave)
+        self.running(master)
+
+    def in_reset(self, master):
+        """Tests with a slave that waits in reset."""
+        self.run_test(master, "window", "-f whole")
+        # Here a sender really has to wait.
+        self.run_test(master, "unbind", "-t blocked_sender -t everything")
+        self.run_test(master, "boot", patience=300)
+        self.run_test(master, "tool.sh", patience=400)
+
+    def running(self, master):
+        """Tests with a slave on which the responder runs."""
+        self.run_test(master, "ioctl")
+        self.run_test(master, "events", patience=300)
+        self.run_test(master, "signals", NO_PAIR, patience=300)
+        self.run_test(master, "window", "-F whole", patience=600)
+        self.run_test(master, "ordering", patience=600, environment=f"SDM_ROUNDS_PERCENT={self.rounds}")
+        self.run_test(master, "unbind", patience=300)
+        self.run_test(master, "modules.sh", patience=400)
+        self.run_test(master, "kunit.sh")
+
+
+class Two(Scenario):
+    """A master and two slaves, by UNIX socket: each works, whatever the other one does."""
+
+    name = "two"
+    allowed_skips = ("all slaves are connected", "the window has no free part")
+
+    def run(self):
+        address = self.address(unix=True)
+        master = self.master(address)
+        slaves = [self.slave(address, number, memory=256) for number in (1, 2)]
+        self.start_master(master)
+        # The numbers are those that they ask for, not the order.
+        for slave in reversed(slaves):
+            slave.start()
+        self.bring_up(master)
+        for number in (1, 2):
+            self.probe(f"slave {number} waits", master, f"wait {number} reset", "OK")
+        self.run_together(master, [(f"slave {n}:", f"SDM_PEER={n}", "boot", "") for n in (1, 2)], 300)
+        master.get(f"{BOOT.format(id=1)} & first=$!; {BOOT.format(id=2)} && wait $first")
+        for slave in slaves:
+            self.step(f"{slave.name} boots", slave.wait_ready)
+        for program, arguments in (("window", "-F whole"), ("ordering", ""), ("signals", f"-T order -T several_senders {NO_PAIR} -v slave")):
+            environment = "SDM_ROUNDS_PERCENT=10"
+            self.run_together(master, [(f"slave {n}:", f"{environment} SDM_PEER={n}", program, arguments)
+                                       for n in (1, 2)], 600)
+        self.one_hangs(master, slaves)
+        self.one_is_killed(master, slaves)
+
+    def one_hangs(self, master, slaves):
+        """The other one answers as if nothing had happened, also while somebody waits for the first."""
+        slaves[0].pause()
+        self.probe("slave 1 hangs: it is full", master, "fill 1", "EAGAIN")
+        for _ in range(3):
+            self.probe("slave 1 hangs: slave 2 answers", master, "ask 2", r"OK in \d{1,3} ms")
+        # This waits until the timeout.
+        master.get("/tests/probe read 1 0 4 >/tmp/read & sleep 0.5")
+        for _ in range(3):
+            self.probe("slave 1 is waited for: slave 2 answers", master, "ask 2", r"OK in \d{1,3} ms")
+        self.probe("slave 1 is waited for: memory of slave 2", master, f"write 2 {0x8000000} 65536", "65536 in")
+        self.run_test(master, "ordering", environment="SDM_ROUNDS_PERCENT=5 SDM_PEER=2")
+        self.expect("slave 1 hangs: its memory", master, "while ! grep ms /tmp/read; do sleep 0.1; done", "^(EIO|ENOLINK)")
+        self.probe("slave 1 hangs: state", master, "wait 1 lost", "OK")
+        slaves[0].stop()
+        slaves[0].start()
+        self.probe("slave 1 is back", master, "wait 1 reset", "OK")
+        self.step("slave 1 boots again", self.boot_slave, master, slaves[0], 1)
+        self.probe("slave 1 answers", master, "ask 1", "OK")
+
+    def one_is_killed(self, master, slaves):
+        """In the middle of the other one's tests."""
+        master.begin("SDM_ROUNDS_PERCENT=20 SDM_PEER=1 /tests/ordering 2>&1")
+        slaves[1].kill()
+        status, output = master.finish(300)
+        self.take_results("slave 2 is killed: ordering", status, output)
+        self.probe("slave 2 is killed: state", master, "wait 2 lost", "OK")
+        slaves[1].start()
+        self.probe("slave 2 is back", master, "wait 2 reset", "OK")
+        self.step("slave 2 boots again", self.boot_slave, master, slaves[1], 2)
+        self.probe("slave 2 answers", master, "ask 2", "OK")
+        self.probe("slave 1 answers, too", master, "ask 1", "OK")
+
+
+class NoLimit(Scenario):
+    """A master without mem= on its kernel's command line: the window must not become RAM."""
+
+    name = "nolimit"
+
+    def run(self):
+        master, slave = self.start_pair(memory=320, limit=False)
+        lines = master.get("cat /proc/iomem").splitlines()
+        ram = [line for line in lines if line.endswith(": System RAM")]
+        self.check("the window is no System RAM", ram and all(int(line.split("-")[0], 16) < 0x60000000 and
+                                                              int(line.split("-")[1].split()[0], 16) < 0x60000000
+                                                              for line in ram), "\n".join(lines))
+        self.expect("the window is there", master, "cat /sys/bus/sdm/devices/sdm0/window_size", "^536870912$")
+        self.step("the slave boots", self.boot_slave, master, slave)
+        self.run_test(master, "window", "-F whole", patience=600)
+        # All of the memory that the kernel takes for its own
+        self.expect("the rest of the memory is usable", master,
+                    "head -c 200000000 /dev/zero >/tmp/a && wc -c </tmp/a && rm /tmp/a", "200000000")
+        self.probe("the slave still answers", master, "ask 1", "OK")
+
+
+class Verbatim(Scenario):
+    """The command lines of the documentation, as they are written there."""
+
+    name = "verbatim"
+
+    def run(self):
+        if port_is_taken(1234):
+            self.report.result(self.name, Result("all", "skip", "port 1234 is taken"))
+            return
+        self.prepare()
+        master = self.type_in("master", """
+            qemu-system-arm -nographic -kernel zImage -M virt -m 1G -initrd busybox.cpio \\
+              -object multi-socket-backend,id=sock,listen,host="127.0.0.1",port="1234" \\
+              -object memory-backend-network,id=mem,size=1G,shared-size=512M,socket=sock,master \\
+              -object sdm-communication-socket,id=scomm,socket=sock \\
+              -device sdm-platform,comm=scomm,master,num-slaves=2 \\
+              -append "mem=512M memmap=512M$0x60000000" \\
+              -numa node,memdev=mem -m 1G""")
+        master.wait_console("Booting Linux")
+        slave = self.type_in("slave", """
+            qemu-system-arm -nographic -M virt,slave \\
+              -object multi-socket-backend,id=sock,host="127.0.0.1",port="1234" \\
+              -object memory-backend-network,id=mem,size=512M,socket=sock \\
+              -object sdm-signal-nboot,id=boot,nhm=mem \\
+              -object sdm-communication-socket,id=scomm,socket=sock \\
+              -device sdm-platform,comm=scomm,len-signals=1,signals[0]="boot" \\
+              -incoming "shared:mem" -numa node,memdev=mem -m 512M""")
+        self.step("the master has a prompt", master.wait_console, PROMPT)
+        self.check("the slave is silent", slave.console() == "" or "Booting" not in slave.console(), slave.console())
+        self.type_on("insmod", master, "insmod sdm_test_mod.ko", PROMPT)
+        self.type_on("boot", master, "./sdm-test -b 0 1 zImage slave.dtb", "slave 1 started")
+        self.step("the slave gets to its user space", slave.wait_console, "sdm-slave: user space up, id 1")
+        self.type_on("send", master, "./sdm-test -s 0 0 0x0 0x0 0x0", "signal 0 to 0 payload 0x0 0x0")
+        self.type_on("ping", master, "./sdm-test -w 0 -n 1 -t 30 & sleep 1; ./sdm-test -s 0 1 5 0x11 0x22; wait",
+                     "signal 5 from 1 payload 0x11 0x22")
+        for machine in (slave, master):
+            machine.stop()
+
+        pair = self.type_in("pair", """
+            qemu-system-arm -nographic -kernel zImage -M virt -m 512M -initrd busybox.cpio \\
+              -object sdm-communication-local,id=localcomm -object sdm-signal,id=interrupt \\
+              -device sdm-platform,comm=localcomm,master,num-slaves=1,len-signals=1,signals[0]="interrupt" \\
+              -device sdm-platform,comm=localcomm,len-signals=1,signals[0]="interrupt\"""")
+        self.step("the pair has a prompt", pair.wait_console, PROMPT)
+        self.type_on("insmod on the pair", pair, "insmod sdm_test_mod.ko", PROMPT)
+        self.type_on("send on the pair", pair, "./sdm-test -s 0 0 0x0 0x0 0x0", "signal 0 to 0 payload 0x0 0x0")
+        self.type_on("from one to the other", pair,
+                     "./sdm-test -w 1 -n 1 -t 30 & sleep 1; ./sdm-test -s 0 1 0 0x33 0x44; wait",
+                     "signal 0 from 0 payload 0x33 0x44")
+
+    def prepare(self):
+        """The directory that a user would be in."""
+        os.symlink(self.qemu, os.path.join(self.directory, "qemu-system-arm"))
+        shutil.copy(self.kit.kernel, os.path.join(self.directory, "zImage"))
+        with open(os.path.join(self.directory, "busybox.cpio"), "wb") as cpio:
+            cpio.write(gzip.decompress(self.kit.read("master.cpio.gz")))
+
+    def type_in(self, name, command):
+        """Has a shell run a command line."""
+        machine = TypedMachine(self, name, textwrap.dedent(command).strip())
+        machine.start()
+        return machine
+
+    def type_on(self, name, machine, line, pattern):
+        """Types a line on a machine's console."""
+        since = machine.type(line)
+        self.step(name, machine.wait_console, pattern, PATIENCE, since + len(line))
+
+
+class Foreign(Scenario):
+    """Slave: Debian's own kernel, with an initrd, booted by the small master."""
+
+    name = "foreign"
+    extra_kernels = ("armmp",)
+
+    def run(self):
+        self.kit.add_foreign_slave(self.kits["armmp"])
+        master, slave = self.start_pair(memory=320)
+        self.step("Debian's kernel boots", self.boot_slave, master, slave, 1,
+                  "./sdm-test -b 0 {id} foreign-zImage test.dtb --initrd foreign-initrd")
+        self.expect("it is Debian's", slave, "cat /proc/version", "Debian")
+        self.probe("it answers", master, "ask 1", "OK")
+        self.run_test(master, "signals", f"{NO_PAIR} -v slave")
+        self.run_test(master, "window", "-F whole", patience=600)
+        self.run_test(master, "ordering", patience=300, environment="SDM_ROUNDS_PERCENT=5")
+
+
+class Debian(Slave):
+    """Master: Debian's own kernel, the slave a small one."""
+
+    name = "debian"
+    kernel = "armmp"
+    rounds = 5
+    allowed_skips = ("no KUnit in this kernel", "/dev/mem cannot be mapped")
+
+
+class Debug(Slave):
+    """The tests of "slave" with kernels that look for bugs in themselves (KASAN, lockdep and so on)."""
+
+    name = "debug"
+    kernel = "debug"
+    rounds = 10
+
+    def running(self, master):
+        super().running(master)
+        # Twice: what is found by one scan is reported if it is there in the next one, too.
+        for _ in range(2):
+            master.get("echo scan >/sys/kernel/debug/kmemleak; sleep 5", 300)
+        self.expect("no memory has leaked", master, "cat /sys/kernel/debug/kmemleak; echo end", r"\A\s*end", 0, 300)
+
+
+class Life(Scenario):
+    """Machines that are reset, stopped, killed and started again."""
+
+    name = "life"
+
+    def run(self):
+        master, slave = self.start_pair(memory=320, options=())
+        self.step("the slave boots", self.boot_slave, master, slave)
+        self.probe("it answers", master, "ask 1", "OK")
+        self.guest_reboots(master, slave)
+        self.guest_powers_off(master, slave)
+        self.slave_is_killed(master, slave)
+        self.slave_is_killed_in_use(master, slave)
+        self.slave_hangs(master, slave)
+        self.slave_hangs_in_use(master, slave)
+        self.slave_hangs_at_boot(master, slave)
+        self.load_fails(master, slave)
+        self.master_reboots(master, slave)
+        self.master_is_killed(slave)
+
+    def start_again(self, name, master, slave):
+        """Starts a slave's machine again and boots it: whatever happened, that must work."""
+        slave.stop()
+        slave.start()
+        self.probe(f"{name}: the slave is back", master, "wait 1 reset", "OK")
+        self.step(f"{name}: the slave boots again", self.boot_slave, master, slave)
+        self.probe(f"{name}: it answers", master, "ask 1", "OK")
+
+    def generation(self, master):
+        """The number of the slave's connection."""
+        return int(master.get("/tests/probe state 1").split()[1])
+
+    def guest_reboots(self, master, slave):
+        """Linux on the slave says reboot: it is held in reset again, and can be booted."""
+        before = self.generation(master)
+        slave.begin("reboot -f")
+        self.probe("guest reboots: state", master, "wait 1 reset", "OK")
+        self.check("guest reboots: the same connection", self.generation(master) == before)
+        self.probe("guest reboots: nobody takes signals", master, "fill 1", "EAGAIN after [1-9]")
+        self.step("guest reboots: the slave boots again", self.boot_slave, master, slave)
+        self.probe("guest reboots: it answers", master, "ask 1", "OK")
+
+    def guest_powers_off(self, master, slave):
+        """Linux on the slave says power off: QEMU ends, in order."""
+        self.step("guest powers off: QEMU ends", slave.power_off)
+        self.check("guest powers off: exit status", slave.process.returncode == 0, slave.process.returncode)
+        self.probe("guest powers off: state", master, "wait 1 absent", "OK")
+        self.gone("guest powers off", master)
+        self.start_again("guest powers off", master, slave)
+
+    def gone(self, name, master):
+        """A slave that is not there: each call says so, at once."""
+        for call in ("send 1", "send 1 5000", "boot 1 0x40008000 5000", "reset 1 5000", "read 1 0 4", "write 1 0 4"):
+            self.probe(f"{name}: {call.split(' ')[0]}", master, call, r"ENOLINK in \d{1,3} ms")
+
+    def slave_is_killed(self, master, slave):
+        """SIGKILL while nobody does anything."""
+        before = self.generation(master)
+        slave.kill()
+        self.probe("killed: state", master, "wait 1 lost", "OK")
+        self.gone("killed", master)
+        self.expect("killed: the tool says so", master, "./sdm-test -b 0 1 zImage slave.dtb",
+                    "link to slave 1 is lost", 1)
+        self.start_again("killed", master, slave)
+        self.check("killed: another connection", self.generation(master) != before)
+
+    def in_use(self, name, master, probe, act, pattern):
+        """Something happens while a probe is at work."""
+        master.get(f"/tests/probe {probe} >/tmp/probe 2>&1 & while ! grep -q begun /tmp/probe; do sleep 0.1; done; "
+                   "sleep 0.5")
+        act()
+        self.expect(name, master, "wait; while ! grep ms /tmp/probe; do sleep 0.1; done", f"^{pattern}", 0, 60)
+
+    def slave_is_killed_in_use(self, master, slave):
+        """SIGKILL while the master reads, writes, or waits for an answer."""
+        for probe in ("reading", "writing"):
+            self.in_use(f"killed while {probe}", master, f"{probe} 1", slave.kill, "(EIO|ENOLINK), the last one took")
+            self.start_again(f"killed while {probe}", master, slave)
+        self.in_use("killed while asking", master, "asking 1", slave.kill, "(ENOLINK|ETIMEDOUT)")
+        self.start_again("killed while asking", master, slave)
+
+    def slave_hangs(self, master, slave):
+        """SIGSTOP while nobody does anything."""
+        slave.pause()
+        # The queue takes some, then it is full.
+        self.probe("hangs: signals", master, "fill 1", "EAGAIN after [1-9]")
+        self.probe("hangs: a signal that waits", master, "send 1 1000", r"ETIMEDOUT in 1\d{3} ms")
+        self.probe("hangs: own signals", master, "send 0", r"OK in \d{1,3} ms")
+        self.probe("hangs: boot", master, "boot 1 0x40008000 1000", "EBUSY in")
+        self.probe("hangs: reset", master, "reset 1 1000", r"ETIMEDOUT in [12]\d{3} ms")
+        slave.resume()
+        # It has only been slow; the reset is done late.
+        self.probe("hangs: it goes on", master, "wait 1 reset", "OK")
+        self.step("hangs: the slave boots again", self.boot_slave, master, slave)
+        self.probe("hangs: it answers", master, "ask 1", "OK")
+
+    def slave_hangs_in_use(self, master, slave):
+        """SIGSTOP while the master accesses the slave's memory: it waits no longer than the timeout (5 s)."""
+        for probe in ("reading", "writing"):
+            self.in_use(f"hangs while {probe}", master, f"{probe} 1", slave.pause,
+                        r"(EIO|ENOLINK), the last one took [1-9]?\d{1,3}\b")
+            self.probe(f"hangs while {probe}: state", master, "wait 1 lost", "OK")
+            self.gone(f"hangs while {probe}", master)
+            self.start_again(f"hangs while {probe}", master, slave)
+
+    def slave_hangs_at_boot(self, master, slave):
+        """SIGSTOP before the boot signal."""
+        self.probe("hangs at boot: reset", master, "reset 1", "OK")
+        slave.pause()
+        self.probe("hangs at boot", master, "boot 1 0x40008000 1000", r"ETIMEDOUT in 1\d{3} ms")
+        slave.resume()
+        self.start_again("hangs at boot", master, slave)
+
+    def load_fails(self, master, slave):
+        """The slave goes while the tool loads it."""
+        for name, act in (("killed", slave.kill), ("hangs", slave.pause)):
+            self.probe(f"{name} during the load: reset", master, "reset 1", "OK")
+            master.get("truncate -s 200M /tmp/large; ./sdm-test -b 0 1 --raw /tmp/large >/tmp/log 2>&1 & "
+                       "echo $! >/tmp/pid; while ! grep -q load /tmp/log; do sleep 0.1; done; sleep 0.3")
+            act()
+            self.expect(f"{name} during the load", master,
+                        "while kill -0 $(cat /tmp/pid) 2>/dev/null; do sleep 0.1; done; cat /tmp/log; rm /tmp/large",
+                        "slave 1 was not started", 0, 60)
+            self.start_again(f"{name} during the load", master, slave)
+
+    def master_reboots(self, master, slave):
+        """The master's guest starts anew; its machine and the connection stay."""
+        before = self.generation(master)
+        since = len(master.console())
+        master.begin("reboot -f")
+        master.wait_console("Booting Linux", since=since)
+        self.step("master reboots: it comes up", self.bring_up, master)
+        self.check("master reboots: the same connection", self.generation(master) == before)
+        self.probe("master reboots: the slave runs on", master, "state 1", "running")
+        self.probe("master reboots: it answers", master, "ask 1", "OK")
+        self.probe("master reboots: reset", master, "reset 1", "OK")
+        self.step("master reboots: the slave boots again", self.boot_slave, master, slave)
+
+    def master_is_killed(self, slave):
+        """The slave's guest runs on without its master, and learns of it."""
+        master = self.machines[0]
+        master.kill()
+        self.expect("master is killed: the slave runs on", slave, "cat /proc/loadavg", "0")
+        self.expect("master is killed: it knows", slave, "sleep 1; cat /sys/bus/sdm/devices/sdm0-p0/state", "lost")
+        self.check("master is killed: its machine runs on", slave.is_running(), slave.messages())
+
+
+SCENARIOS = [Self, Pair, Verbatim, Slave, Two, NoLimit, Life, Foreign, Debian, Debug]

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One call each, for tests in which somebody else does something to the
+ * machines meanwhile. Prints what came of it, the name of an error or a word,
+ * and how many milliseconds it took.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common.h"
+
+static const char usage[] =
+	"probe state PEER                state, generation, driver\n"
+	"probe wait PEER STATE           waits until it has this state\n"
+	"probe send PEER [TIMEOUT]       a signal\n"
+	"probe fill PEER                 signals without waiting, until one fails\n"
+	"probe ask PEER                  a request to the responder\n"
+	"probe boot PEER ENTRY TIMEOUT   what is there already\n"
+	"probe reset PEER TIMEOUT\n"
+	"probe read PEER OFFSET LENGTH\n"
+	"probe write PEER OFFSET LENGTH\n"
+	"probe reading PEER              reads until that fails\n"
+	"probe writing PEER              writes until that fails\n"
+	"probe asking PEER               asks until that fails\n"
+	"probe errors                    number of failed accesses\n";
+
+/* The largest piece of the slave's RAM that the tests may use */
+#define SCRATCH_OFFSET 0x8000000
+#define SCRATCH_SIZE (256 * 1024)
+
+static const char *const states[] = { "absent", "connecting", "reset",
+				      "running", "lost" };
+
+struct probe {
+	int fd;
+	int number;
+	uint32_t peer;
+	char **operands;
+	int nr_operands;
+	char text[64];
+};
+
+static uint64_t operand(struct probe *probe, int i, uint64_t otherwise)
+{
+	return i < probe->nr_operands ? strtoull(probe->operands[i], NULL, 0) :
+					otherwise;
+}
+
+static int do_state(struct probe *probe)
+{
+	struct sdm_peer_info info;
+	int ret = get_peer(probe->fd, probe->peer, &info);
+
+	if (!ret)
+		snprintf(probe->text, sizeof(probe->text), "%s %u%s",
+			 states[info.state], info.generation,
+			 info.flags & SDM_PEER_FLAG_DRIVER ? " driver" : "");
+	return ret;
+}
+
+static int do_wait(struct probe *probe)
+{
+	uint32_t state;
+
+	for (state = 0; state < 5; state++) {
+		if (!strcmp(states[state], probe->operands[0]))
+			return wait_state(probe->fd, probe->peer, state);
+	}
+	return -EINVAL;
+}
+
+static int do_send(struct probe *probe)
+{
+	return send_signal(probe->fd, probe->peer, TEST_SIGNAL_A, 1, 2,
+			   operand(probe, 0, 0));
+}
+
+static int do_fill(struct probe *probe)
+{
+	unsigned int n = 0;
+	int ret;
+
+	do {
+		ret = send_signal(probe->fd, probe->peer, TEST_SIGNAL_A, n, 0,
+				  0);
+		n += !ret;
+	} while (!ret && n < 100000);
+	snprintf(probe->text, sizeof(probe->text), "%s after %u",
+		 ret ? strerrorname_np(-ret) : "OK", n);
+	return 0;
+}
+
+static int do_ask(struct probe *probe)
+{
+	uint64_t answer[2];
+
+	return ask(probe->fd, probe->peer, REQUEST_HELLO, 0, 0, answer);
+}
+
+static int do_boot(struct probe *probe)
+{
+	struct sdm_boot arg = {
+		.peer = probe->peer,
+		.entry = operand(probe, 0, 0),
+		.timeout_ms = operand(probe, 1, 0),
+	};
+
+	return call(probe->fd, SDM_IOC_BOOT, &arg);
+}
+
+static int do_reset(struct probe *probe)
+{
+	struct sdm_reset arg = {
+		.peer = probe->peer,
+		.timeout_ms = operand(probe, 0, 0),
+	};
+
+	return call(probe->fd, SDM_IOC_RESET, &arg);
+}
+
+static ssize_t access_memory(struct probe *probe, bool write, uint64_t offset,
+			     size_t size)
+{
+	int fd = open_window(probe->number, probe->peer, O_RDWR);
+	void *buffer;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	buffer = calloc(1, size);
+	n = write ? pwrite(fd, buffer, size, offset) :
+		    pread(fd, buffer, size, offset);
+	n = n < 0 ? -errno : n;
+	free(buffer);
+	close(fd);
+	return n;
+}
+
+static int do_access(struct probe *probe, bool write)
+{
+	ssize_t n = access_memory(probe, write, operand(probe, 0, 0),
+				  operand(probe, 1, 4));
+
+	if (n >= 0)
+		snprintf(probe->text, sizeof(probe->text), "%zd", n);
+	return n < 0 ? n : 0;
+}
+
+static int do_read(struct probe *probe)
+{
+	return do_access(probe, false);
+}
+
+static int do_write(struct probe *probe)
+{
+	return do_access(probe, true);
+}
+
+static void begun(void)
+{
+	printf("begun\n");
+	fflush(stdout);
+}
+
+/*
+ * A short count is followed by what it was short for. The time is that of the
+ * last call, which is the one that met with the failure.
+ */
+static int repeat_access(struct probe *probe, bool write)
+{
+	uint64_t last;
+	ssize_t n;
+
+	begun();
+	do {
+		last = now_ms();
+		n = access_memory(probe, write, SCRATCH_OFFSET, SCRATCH_SIZE);
+	} while (n > 0);
+	snprintf(probe->text, sizeof(probe->text), "%s, the last one took %u",
+		 n ? strerrorname_np(-n) : "nothing",
+		 (unsigned int)(now_ms() - last));
+	return 0;
+}
+
+static int do_reading(struct probe *probe)
+{
+	return repeat_access(probe, false);
+}
+
+static int do_writing(struct probe *probe)
+{
+	return repeat_access(probe, true);
+}
+
+static int do_asking(struct probe *probe)
+{
+	int ret;
+
+	begun();
+	do {
+		ret = do_ask(probe);
+	} while (!ret);
+	return ret;
+}
+
+static int do_errors(struct probe *probe)
+{
+	struct sdm_info info = { 0 };
+	int ret = call(probe->fd, SDM_IOC_GET_INFO, &info);
+
+	snprintf(probe->text, sizeof(probe->text), "%u", info.error_count);
+	return ret;
+}
+
+static const struct {
+	const char *name;
+	int (*call)(struct probe *probe);
+} commands[] = {
+	{ "state", do_state },	   { "wait", do_wait },
+	{ "send", do_send },	   { "fill", do_fill },
+	{ "ask", do_ask },	   { "boot", do_boot },
+	{ "reset", do_reset },	   { "read", do_read },
+	{ "write", do_write },	   { "reading", do_reading },
+	{ "writing", do_writing }, { "asking", do_asking },
+	{ "errors", do_errors },
+};
+
+static int run(struct probe *probe, int (*command)(struct probe *probe))
+{
+	uint64_t start = now_ms();
+	int ret = command(probe);
+
+	if (ret)
+		snprintf(probe->text, sizeof(probe->text), "%s",
+			 strerrorname_np(-ret));
+	printf("%s in %u ms\n", probe->text,
+	       (unsigned int)(now_ms() - start));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct probe probe = { .text = "OK" };
+	size_t i;
+
+	if (argc > 2) {
+		probe.peer = strtoul(argv[2], NULL, 0);
+		probe.operands = argv + 3;
+		probe.nr_operands = argc - 3;
+	}
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (argc < 2 || strcmp(argv[1], commands[i].name))
+			continue;
+		probe.number = find_device();
+		probe.fd = open_asker(probe.number < 0 ? 0 : probe.number);
+		if (probe.fd < 0) {
+			printf("open: %s\n", strerrorname_np(-probe.fd));
+			return 1;
+		}
+		return run(&probe, commands[i].call);
+	}
+	fputs(usage, stderr);
+	return 2;
+}
