@@ -7,81 +7,12 @@
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
+#include "boot-program.h"
 #include "common.h"
 
 /* In the slave's RAM: where the program goes, and a device tree could be. */
 #define PROGRAM 0x10000
 #define DTB 0x20000
-
-/* What the program leaves behind it */
-struct report {
-	uint32_t r0;
-	uint32_t r1;
-	uint32_t r2;
-	uint32_t cpsr;
-	uint32_t sctlr;
-	uint32_t mark;
-	uint32_t count; /* goes on as long as the program runs */
-};
-
-#ifdef __arm__
-/*
- * Position-independent, the report behind it. The first word says what it puts
- * in the mark, the second is the entry.
- */
-asm(".pushsection .rodata\n"
-    ".arm\n"
-    ".balign 4\n"
-    "program_arm:\n"
-    "	.word 0\n"
-    "	adr	r3, 2f\n"
-    "	str	r0, [r3, #0]\n"
-    "	str	r1, [r3, #4]\n"
-    "	str	r2, [r3, #8]\n"
-    "	mrs	r4, cpsr\n"
-    "	str	r4, [r3, #12]\n"
-    "	mrc	p15, 0, r4, c1, c0, 0\n"
-    "	str	r4, [r3, #16]\n"
-    "	adr	r5, program_arm\n"
-    "	ldr	r4, [r5]\n"
-    "	str	r4, [r3, #20]\n"
-    "	mov	r5, #0\n"
-    "1:	add	r5, r5, #1\n"
-    "	str	r5, [r3, #24]\n"
-    "	b	1b\n"
-    "2:\n"
-    "program_arm_end:\n"
-    ".thumb\n"
-    ".balign 4\n"
-    "program_thumb:\n"
-    "	.word 0\n"
-    "	adr	r3, 2f\n"
-    "	str	r0, [r3, #0]\n"
-    "	str	r1, [r3, #4]\n"
-    "	str	r2, [r3, #8]\n"
-    "	mrs	r4, cpsr\n"
-    "	str	r4, [r3, #12]\n"
-    "	mrc	p15, 0, r4, c1, c0, 0\n"
-    "	str	r4, [r3, #16]\n"
-    "	adr.w	r5, program_thumb\n"
-    "	ldr	r4, [r5]\n"
-    "	str	r4, [r3, #20]\n"
-    "	movs	r5, #0\n"
-    "1:	adds	r5, r5, #1\n"
-    "	str	r5, [r3, #24]\n"
-    "	b	1b\n"
-    ".balign 4\n"
-    "2:\n"
-    "program_thumb_end:\n"
-    ".popsection\n");
-
-extern const uint32_t program_arm[], program_arm_end[];
-extern const uint32_t program_thumb[], program_thumb_end[];
-#else
-static const uint32_t program_arm[1], program_thumb[1];
-#define program_arm_end (program_arm + 1)
-#define program_thumb_end (program_thumb + 1)
-#endif
 
 #define EM_ARM 40
 

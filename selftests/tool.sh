@@ -35,6 +35,7 @@ head -c 500 slave.dtb >"$work/short.dtb"
 head -c 20 slave.dtb >"$work/header.dtb"
 truncate -s $((size + 1)) "$work/too-large"
 truncate -s $((size - 8192)) "$work/nearly-all"
+truncate -s 128M "$work/large"
 
 # Usage
 
@@ -134,7 +135,7 @@ rm -f "$work/sdm-test" "$work/zImage" "$work/slave.dtb"
 # Starts a load that takes its time, and waits until it has begun.
 begin_load()
 {
-	"$tool" -b "$device" "$slave" --raw "$work/nearly-all" >"$work/log" 2>&1 &
+	"$tool" -b "$device" "$slave" --raw "$work/large" >"$work/log" 2>&1 &
 	loader=$!
 	for _ in $(seq 200); do
 		! grep -q "load raw" "$work/log" || return 0
@@ -148,7 +149,7 @@ begin_load()
 interrupted_in_foreground()
 {
 	status=0
-	timeout -s INT 3 "$tool" -b "$device" "$slave" --raw "$work/nearly-all" || status=$?
+	timeout -s INT 3 "$tool" -b "$device" "$slave" --raw "$work/large" || status=$?
 	echo "status $status, then $(state "$slave")"
 	[ "$status" != 0 ] && [ "$(state "$slave")" = reset ]
 }

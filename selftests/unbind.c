@@ -257,8 +257,8 @@ static int loop(struct worker *worker)
 
 static void *work(void *data)
 {
+	FIXTURE_DATA(unbind) *self = ((struct worker *)data)->self;
 	struct worker *worker = data;
-	FIXTURE_DATA(unbind) *self = worker->self;
 	struct sdm_event event;
 
 	worker->started = true;

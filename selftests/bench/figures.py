@@ -279,9 +279,9 @@ class Bench:
 
     def slave_memory(self, mode, pin, slave, plain):
         """Copying within a guest."""
-        size, seconds = 16 * MIB, 0.3 if self.quick else 1
+        size, seconds = 16 * MIB, 0.2
         samples, floor = [], []
-        for _ in range(2 * self.rounds):
+        for _ in range(5 * self.rounds):
             for machine, speeds in ((slave, samples), (plain, floor)):
                 speeds.append(megabytes(size, rate(machine, f"memory {size} {seconds}")[2:]))
         best = statistics.median(speed[0] for speed in floor)

@@ -178,8 +178,9 @@ class Scenario:
         runs = [run for run in runs if not self.tests or run[2] in self.tests]
         if not runs:
             return
-        commands = "".join(f"({environment} /tests/{program} {arguments} >/tmp/out-{i} 2>&1; echo $? >/tmp/status-{i}) & "
-                           for i, (_, environment, program, arguments) in enumerate(runs))
+        commands = "".join(
+            f"({environment} /tests/{program} {arguments} >/tmp/out-{i} 2>&1; echo $? >/tmp/status-{i}) & "
+            for i, (_, environment, program, arguments) in enumerate(runs))
         machine.get(f"rm -f /tmp/status-*; {commands} wait", patience)
         for i, (label, _, program, _) in enumerate(runs):
             output = machine.get(f"cat /tmp/out-{i}")
