@@ -7,7 +7,8 @@ import re
 # In any of these there is a bug somewhere.
 SPLATS = re.compile("|".join([
     r"BUG:", r"kernel BUG at", r"WARNING:", r"Kernel panic", r"Internal error:", r"Unable to handle kernel",
-    r"Oops", r"KASAN:", r"UBSAN:", r"KFENCE:", r"KCSAN:", r"DEBUG_LOCKS_WARN_ON", r"ODEBUG:", r"DMA-API: (?!preallocated|debugging enabled)",
+    r"Oops", r"KASAN:", r"UBSAN:", r"KFENCE:", r"KCSAN:", r"DEBUG_LOCKS_WARN_ON", r"ODEBUG:",
+    r"DMA-API: (?!preallocated|debugging enabled)",
     r"INFO: task .* blocked", r"INFO: rcu", r"INFO: possible", r"INFO: suspicious", r"INFO: trying to register",
     r"possible circular locking", r"possible recursive locking", r"inconsistent lock state", r"suspicious RCU usage",
     r"scheduling while atomic", r"sleeping function called", r"soft lockup", r"workqueue lockup", r"rcu: INFO",
