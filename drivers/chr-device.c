@@ -256,25 +256,41 @@ static int sdm_chr_add_window(struct sdm_chr *chr, struct sdm_peer *peer,
 	return 0;
 }
 
+/* Is that the state of the same connection? */
+static bool sdm_chr_peer_mapped(struct sdm_peer *peer,
+				const struct sdm_link *link)
+{
+	struct sdm_peer_status status;
+
+	return !sdm_peer_get_status(peer, &status) && status.mem_mapped &&
+	       status.link.generation == link->generation;
+}
+
 static void sdm_chr_peer_changed(struct sdm_device *sdm, void *data,
 				 struct sdm_peer *peer,
 				 const struct sdm_link *link)
 {
+	struct sdm_chr *chr = data;
 	struct sdm_event event = {
 		.timestamp_ns = ktime_get_ns(),
 		.type = SDM_EVENT_PEER,
 		.peer = peer->id,
 		.state = link->state,
-		.flags = sdm_chr_peer_flags(link),
+		.flags = sdm_chr_peer_flags(link,
+					    sdm_chr_peer_mapped(peer, link)),
 		.generation = link->generation,
 	};
 	int ret;
 
-	ret = sdm_chr_add_window(data, peer, link);
+	ret = sdm_chr_add_window(chr, peer, link);
 	if (ret)
 		dev_err(&peer->dev, "cannot add its node: error %d\n", ret);
 
-	sdm_chr_event(data, &event);
+	/* What is still there is mapped again when it is used. */
+	if (chr->windows[peer->id])
+		sdm_chr_window_unmap(chr->windows[peer->id]);
+
+	sdm_chr_event(chr, &event);
 	/* A peer that is not there does not keep senders waiting. */
 	sdm_chr_tx_free(sdm, data, peer);
 }
@@ -293,7 +309,7 @@ static void sdm_chr_remove_windows(struct sdm_chr *chr)
 
 	for (id = 0; id < SDM_MAX_IDS; id++) {
 		if (chr->windows[id])
-			sdm_chr_node_remove(&chr->windows[id]->node);
+			sdm_chr_window_remove(chr->windows[id]);
 		chr->windows[id] = NULL;
 	}
 }

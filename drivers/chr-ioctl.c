@@ -77,7 +77,7 @@ static int sdm_chr_get_peer(struct sdm_chr_file *f, bool nonblock,
 	arg->peer = (struct sdm_peer_info) {
 		.peer = arg->peer.peer,
 		.state = status.link.state,
-		.flags = sdm_chr_peer_flags(&status.link),
+		.flags = sdm_chr_peer_flags(&status.link, status.mem_mapped),
 		.num_signals = status.num_signals,
 		.boot_signal = status.boot_signal,
 		.reset_signal = status.reset_signal,

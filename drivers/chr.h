@@ -5,6 +5,8 @@
  * Locks, outermost first; sdm.h says what is held in calls of the core:
  *
  *   sdm_chr_lock		minor numbers
+ *   sdm_chr_window.lock	open files of a peer's memory; taken in page faults,
+ *				so no user memory is accessed with it
  *   sdm_chr_file.read_lock	readers of one open file
  *   sdm_chr.lock		spinlock, taken in interrupts: open files
  *   sdm_chr_file.lock		spinlock, taken in interrupts: events
@@ -46,10 +48,18 @@ struct sdm_chr_node {
  * struct sdm_chr_window - /dev/sdmN-pM
  * @node: its node
  * @peer: the peer, which it holds
+ * @lock: protects @files, @gone, and pages from being mapped while others are
+ *	unmapped
+ * @files: open files
+ * @gone: the device is gone
  */
 struct sdm_chr_window {
 	struct sdm_chr_node node;
 	struct sdm_peer *peer;
+
+	struct mutex lock; /* see above */
+	struct list_head files;
+	bool gone;
 };
 
 /**
@@ -93,11 +103,12 @@ struct sdm_chr_file {
 	DECLARE_BITMAP(busy, SDM_MAX_IDS);
 };
 
-/* enum sdm_peer_flags of a link */
-static inline u32 sdm_chr_peer_flags(const struct sdm_link *link)
+/* enum sdm_peer_flags of a peer */
+static inline u32 sdm_chr_peer_flags(const struct sdm_link *link, bool mapped)
 {
 	return (link->flags & SDM_PEER_STATE_SELF ? SDM_PEER_FLAG_SELF : 0) |
-	       (link->flags & SDM_PEER_STATE_DRIVER ? SDM_PEER_FLAG_DRIVER : 0);
+	       (link->flags & SDM_PEER_STATE_DRIVER ? SDM_PEER_FLAG_DRIVER : 0) |
+	       (mapped ? SDM_PEER_FLAG_MAPPED : 0);
 }
 
 extern struct sdm_client sdm_chr_client;
@@ -116,5 +127,7 @@ long sdm_chr_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* chr-window.c */
 struct sdm_chr_window *sdm_chr_window_create(struct sdm_peer *peer);
+void sdm_chr_window_remove(struct sdm_chr_window *win);
+void sdm_chr_window_unmap(struct sdm_chr_window *win);
 
 #endif /* _SDM_CHR_H */

@@ -7,6 +7,8 @@
 #define _SDM_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/mm.h>
+#include <linux/uio.h>
 
 /* class_create() was a macro as long as it took the owner. */
 #ifdef class_create
@@ -25,5 +27,52 @@ static inline struct class *sdm_class_create(const char *name)
 			typeof(bus_register), int (const struct bus_type *)), \
 		(const struct bus_type *)NULL,				\
 		((struct device_driver *)NULL)->bus))
+
+#ifdef SDM_NO_VM_FLAGS_MOD
+static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
+				vm_flags_t clear)
+{
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+}
+#endif
+
+/*
+ * Pins the pages of the first segment of a user's memory, and advances. Kernels
+ * with this flag can do it, older ones can only get references to pages.
+ */
+#ifdef ITER_ALLOW_P2PDMA
+static inline ssize_t sdm_iter_pin_pages(struct iov_iter *iter,
+					 struct page **pages, size_t maxsize,
+					 unsigned int maxpages, size_t *start)
+{
+	return iov_iter_extract_pages(iter, &pages, maxsize, maxpages, 0,
+				      start);
+}
+
+static inline void sdm_unpin_pages(struct page **pages, unsigned int count,
+				   bool dirty)
+{
+	unpin_user_pages_dirty_lock(pages, count, dirty);
+}
+#else
+static inline ssize_t sdm_iter_pin_pages(struct iov_iter *iter,
+					 struct page **pages, size_t maxsize,
+					 unsigned int maxpages, size_t *start)
+{
+	return iov_iter_get_pages2(iter, pages, maxsize, maxpages, start);
+}
+
+static inline void sdm_unpin_pages(struct page **pages, unsigned int count,
+				   bool dirty)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		if (dirty)
+			set_page_dirty_lock(pages[i]);
+		put_page(pages[i]);
+	}
+}
+#endif
 
 #endif /* _SDM_COMPAT_H */

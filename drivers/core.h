@@ -20,6 +20,24 @@
 #include "compat.h"
 #include "sdm.h"
 
+/**
+ * struct sdm_window - accesses to a peer's memory, by one call
+ * @peer: whose memory it is
+ * @base: start of that memory in the window
+ * @size: size of that memory
+ * @generation: the connection at the start
+ * @mapped: the memory is in the window itself
+ * @errors: the peer's errors at the start
+ */
+struct sdm_window {
+	struct sdm_peer *peer;
+	u64 base;
+	u64 size;
+	u32 generation;
+	bool mapped;
+	int errors;
+};
+
 extern const struct device_type sdm_device_type;
 extern const struct device_type sdm_peer_type;
 extern const struct attribute_group *sdm_device_groups[];
@@ -39,6 +57,7 @@ int sdm_hw_read_link(struct sdm_device *sdm, u32 id, struct sdm_link *link);
 int sdm_hw_read_peer(struct sdm_device *sdm, u32 id,
 		     struct sdm_peer_status *status);
 int sdm_hw_poll_errors(struct sdm_device *sdm);
+int sdm_hw_transfer(struct sdm_device *sdm, struct sdm_transfer *transfer);
 
 /* peer.c */
 struct sdm_peer *sdm_peer_find(struct sdm_device *sdm, u32 id);
@@ -66,5 +85,12 @@ void sdm_clients_peer_changed(struct sdm_peer *peer,
 /* window.c */
 void sdm_window_init(struct device *parent, struct sdm_device *sdm);
 void sdm_window_revoke(struct sdm_peer *peer);
+int sdm_window_check_link(const struct sdm_window *win);
+
+/* bulk.c */
+bool sdm_bulk_is_worthwhile(const struct sdm_window *win, size_t len,
+			    bool write);
+int sdm_bulk_transfer(const struct sdm_window *win, u64 offset,
+		      struct iov_iter *iter, size_t *len, bool write);
 
 #endif /* _SDM_CORE_H */

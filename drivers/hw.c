@@ -91,3 +91,18 @@ int sdm_hw_poll_errors(struct sdm_device *sdm)
 
 	return ops ? 0 : -ENODEV;
 }
+
+int sdm_hw_transfer(struct sdm_device *sdm, struct sdm_transfer *transfer)
+{
+	const struct sdm_ops *ops;
+	int ret = -ENODEV;
+	int idx;
+
+	idx = srcu_read_lock(&sdm->srcu);
+	ops = srcu_dereference(sdm->ops, &sdm->srcu);
+	if (ops)
+		ret = ops->transfer ? ops->transfer(sdm, transfer) : -EOPNOTSUPP;
+	srcu_read_unlock(&sdm->srcu, idx);
+
+	return ret;
+}

@@ -5,7 +5,9 @@
 
 #include <kunit/test.h>
 #include <linux/limits.h>
+#include <linux/list.h>
 #include <linux/module.h>
+#include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
@@ -16,9 +18,10 @@
 #include "chr-cmd.h"
 #include "range.h"
 
-/* Neither needs the modules that they belong to. */
+/* None of them needs the module that it belongs to. */
 #include "chr-events.c"
 #include "iocopy.c"
+#include "ring.c"
 
 static void sdm_test_range_fits(struct kunit *test)
 {
@@ -195,6 +198,232 @@ static void sdm_test_events_filter(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, sdm_events_wants(&none, &peer));
 }
 
+/* A ring, and a transfer for it. */
+struct sdm_test_ring {
+	struct sdm_ring ring;
+	struct sdm_ring_desc descs[SDM_RING_SIZE];
+	struct sdm_transfer transfer;
+};
+
+static int sdm_test_ring_init(struct kunit *test)
+{
+	struct sdm_test_ring *t;
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	if (!t)
+		return -ENOMEM;
+	test->priv = t;
+	sdm_ring_init(&t->ring, t->descs);
+
+	return 0;
+}
+
+/* Segment i of a transfer is at i MiB, and has i + 1 bytes. */
+static void sdm_test_transfer(struct kunit *test, struct sdm_transfer *transfer,
+			      unsigned int segments)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	transfer->peer = 7;
+	transfer->offset = SZ_4G + 1;
+	transfer->sgt.sgl =
+		kunit_kcalloc(test, segments, sizeof(*sg), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, transfer->sgt.sgl);
+	sg_init_table(transfer->sgt.sgl, segments);
+	transfer->sgt.nents = segments;
+	for_each_sgtable_dma_sg(&transfer->sgt, sg, i) {
+		sg_dma_address(sg) = (dma_addr_t)i * SZ_1M;
+		sg_dma_len(sg) = i + 1;
+	}
+}
+
+/* Plays the device: what it has finished gets @status. */
+static u32 sdm_test_finish(struct sdm_ring *ring, u32 count, u32 status)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		ring->descs[(ring->tail + i) % SDM_RING_SIZE].status =
+			cpu_to_le32(status);
+
+	return ring->tail + count;
+}
+
+static void sdm_test_ring_descriptor(struct kunit *test)
+{
+	struct sdm_test_ring *t = test->priv;
+	const struct sdm_ring_desc *desc = &t->descs[2];
+	LIST_HEAD(over);
+
+	sdm_test_transfer(test, &t->transfer, 3);
+	t->transfer.write = true;
+	sdm_ring_add(&t->ring, &t->transfer);
+	KUNIT_EXPECT_TRUE(test, sdm_ring_feed(&t->ring));
+	KUNIT_EXPECT_FALSE(test, sdm_ring_feed(&t->ring));
+	KUNIT_EXPECT_EQ(test, t->ring.head, 3);
+
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(desc->addr), 2ULL * SZ_1M);
+	/* The peer's memory is in one piece. */
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(desc->offset), SZ_4G + 1 + 1 + 2);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(desc->length), 3);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(desc->peer), 7);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(desc->flags),
+			SDM_DMA_WRITE | SDM_DMA_IRQ);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(desc->status), 0);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(desc->reserved), 0);
+	/* One interrupt is enough; the first place always has one. */
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(t->descs[1].flags), SDM_DMA_WRITE);
+
+	/* In two steps */
+	KUNIT_EXPECT_TRUE(test,
+			  sdm_ring_harvest(&t->ring,
+					   sdm_test_finish(&t->ring, 2,
+							   SDM_DMA_OK),
+					   &over));
+	KUNIT_EXPECT_TRUE(test, list_empty(&over));
+	KUNIT_EXPECT_TRUE(test,
+			  sdm_ring_harvest(&t->ring,
+					   sdm_test_finish(&t->ring, 1,
+							   SDM_DMA_OK),
+					   &over));
+	KUNIT_EXPECT_PTR_EQ(test, over.next, &t->transfer.node);
+	KUNIT_EXPECT_EQ(test, t->transfer.error, 0);
+	KUNIT_EXPECT_EQ(test, t->transfer.bytes, 1 + 2 + 3);
+}
+
+/* A transfer that is larger than the ring, over the end of the counters. */
+static void sdm_test_ring_wrap(struct kunit *test)
+{
+	const u32 segments = 3 * SDM_RING_SIZE + 1, step = 100;
+	struct sdm_test_ring *t = test->priv;
+	struct sdm_ring *ring = &t->ring;
+	u32 done = 0, interrupts = 0, tail, i;
+	LIST_HEAD(over);
+
+	ring->head = -SDM_RING_SIZE - 5;
+	ring->tail = ring->head;
+	sdm_test_transfer(test, &t->transfer, segments);
+	sdm_ring_add(ring, &t->transfer);
+	while (done < segments) {
+		u32 count = min(step, segments - done);
+
+		KUNIT_ASSERT_TRUE(test, list_empty(&over));
+		sdm_ring_feed(ring);
+		KUNIT_ASSERT_EQ(test, ring->head - ring->tail,
+				min(SDM_RING_SIZE, segments - done));
+		for (i = 0; i < count; i++) {
+			u32 place = (ring->tail + i) % SDM_RING_SIZE;
+			u16 flags = le16_to_cpu(t->descs[place].flags);
+
+			KUNIT_ASSERT_EQ(test,
+					le32_to_cpu(t->descs[place].length),
+					done + i + 1);
+			interrupts += !!(flags & SDM_DMA_IRQ);
+		}
+		/* A whole ring never comes without one. */
+		KUNIT_EXPECT_GT(test, interrupts, done / SDM_RING_SIZE);
+		tail = sdm_test_finish(ring, count, SDM_DMA_OK);
+		KUNIT_ASSERT_TRUE(test, sdm_ring_harvest(ring, tail, &over));
+		done += count;
+	}
+	KUNIT_EXPECT_FALSE(test, list_empty(&over));
+	KUNIT_EXPECT_EQ(test, t->transfer.error, 0);
+	KUNIT_EXPECT_EQ(test, t->transfer.bytes, segments * (segments + 1) / 2);
+	KUNIT_EXPECT_FALSE(test, sdm_ring_feed(ring));
+}
+
+static void sdm_test_ring_bad_tail(struct kunit *test)
+{
+	struct sdm_test_ring *t = test->priv;
+	LIST_HEAD(over);
+
+	sdm_test_transfer(test, &t->transfer, 3);
+	sdm_ring_add(&t->ring, &t->transfer);
+	sdm_ring_feed(&t->ring);
+	KUNIT_EXPECT_FALSE(test, sdm_ring_harvest(&t->ring, 4, &over));
+	KUNIT_EXPECT_FALSE(test, sdm_ring_harvest(&t->ring, -1, &over));
+	KUNIT_EXPECT_TRUE(test, sdm_ring_harvest(&t->ring, 0, &over));
+	KUNIT_EXPECT_EQ(test, t->ring.tail, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&over));
+}
+
+/* What follows a failure does not count, and is not begun. */
+static void sdm_test_ring_error(struct kunit *test)
+{
+	struct sdm_test_ring *t = test->priv;
+	struct sdm_ring *ring = &t->ring;
+	struct sdm_transfer *next;
+	LIST_HEAD(over);
+
+	next = kunit_kzalloc(test, sizeof(*next), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, next);
+	sdm_test_transfer(test, &t->transfer, 2 * SDM_RING_SIZE);
+	sdm_test_transfer(test, next, 1);
+	sdm_ring_add(ring, &t->transfer);
+	sdm_ring_add(ring, next);
+	sdm_ring_feed(ring);
+
+	sdm_test_finish(ring, SDM_RING_SIZE, SDM_DMA_OK);
+	t->descs[2].status = cpu_to_le32(SDM_DMA_TIMEOUT);
+	t->descs[4].status = cpu_to_le32(SDM_DMA_NO_LINK);
+	sdm_ring_harvest(ring, 6, &over);
+	KUNIT_EXPECT_TRUE(test, list_empty(&over));
+	sdm_ring_feed(ring);
+	/* The last in the ring is that of the next transfer. */
+	KUNIT_EXPECT_EQ(test, ring->head, SDM_RING_SIZE + 1);
+	sdm_ring_harvest(ring, SDM_RING_SIZE, &over);
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&over));
+	KUNIT_EXPECT_PTR_EQ(test, over.next, &t->transfer.node);
+	KUNIT_EXPECT_EQ(test, t->transfer.error, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, t->transfer.bytes, 1 + 2);
+
+	sdm_test_finish(ring, 1, SDM_DMA_OK);
+	sdm_ring_harvest(ring, ring->head, &over);
+	KUNIT_EXPECT_PTR_EQ(test, over.prev, &next->node);
+	KUNIT_EXPECT_EQ(test, next->error, 0);
+}
+
+static void sdm_test_ring_abort(struct kunit *test)
+{
+	struct sdm_test_ring *t = test->priv;
+	struct sdm_ring *ring = &t->ring;
+	struct sdm_transfer *next;
+	LIST_HEAD(over);
+
+	next = kunit_kzalloc(test, sizeof(*next), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, next);
+	sdm_test_transfer(test, &t->transfer, SDM_RING_SIZE + 1);
+	sdm_test_transfer(test, next, 2);
+	sdm_ring_add(ring, &t->transfer);
+	sdm_ring_add(ring, next);
+	sdm_ring_feed(ring);
+	sdm_ring_harvest(ring, sdm_test_finish(ring, 3, SDM_DMA_OK), &over);
+	sdm_ring_abort(ring, &over);
+
+	KUNIT_EXPECT_PTR_EQ(test, over.next, &t->transfer.node);
+	KUNIT_EXPECT_PTR_EQ(test, over.prev, &next->node);
+	KUNIT_EXPECT_EQ(test, t->transfer.error, -ENODEV);
+	KUNIT_EXPECT_EQ(test, t->transfer.bytes, 1 + 2 + 3);
+	KUNIT_EXPECT_EQ(test, next->error, -ENODEV);
+	KUNIT_EXPECT_EQ(test, next->bytes, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->queue));
+	KUNIT_EXPECT_EQ(test, ring->head, ring->tail);
+}
+
+static void sdm_test_ring_errno(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_OK), 0);
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_NO_LINK), -ENOLINK);
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_TIMEOUT), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_BAD_DESC), -EIO);
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_BAD_ADDRESS), -EIO);
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_RANGE), -EIO);
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_FAULT), -EIO);
+	/* Not written by the device */
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(0), -EIO);
+}
+
 static void sdm_test_cmd_find(struct kunit *test)
 {
 	static const struct sdm_chr_cmd cmds[] = {
@@ -345,7 +574,8 @@ static void sdm_test_registers(struct kunit *test)
 			SDM_REG_TX_FREE(0));
 	KUNIT_EXPECT_LT(test, SDM_REG_TX_FREE(SDM_MAX_IDS - 1), SDM_PEER_BASE);
 	KUNIT_EXPECT_LE(test, SDM_REG_PEER(SDM_MAX_IDS, 0), SDM_REGS_SIZE);
-	KUNIT_EXPECT_LT(test, SDM_PEER_CREDITS, SDM_PEER_STRIDE);
+	KUNIT_EXPECT_LT(test, SDM_PEER_MEM_FLAGS, SDM_PEER_STRIDE);
+	KUNIT_EXPECT_LT(test, SDM_REG_DMA_STATUS, SDM_REG_PEER_CHANGED(0));
 	KUNIT_EXPECT_EQ(test, SDM_ID_BIT(63), BIT(31));
 	/* No ID is mistaken for an error without one. */
 	KUNIT_EXPECT_LT(test, SDM_MAX_IDS - 1, SDM_ERR_PEER_NONE);
@@ -381,7 +611,23 @@ static struct kunit_suite sdm_events_suite = {
 	.test_cases = sdm_events_cases,
 };
 
-kunit_test_suites(&sdm_pure_suite, &sdm_events_suite);
+static struct kunit_case sdm_ring_cases[] = {
+	KUNIT_CASE(sdm_test_ring_descriptor),
+	KUNIT_CASE(sdm_test_ring_wrap),
+	KUNIT_CASE(sdm_test_ring_bad_tail),
+	KUNIT_CASE(sdm_test_ring_error),
+	KUNIT_CASE(sdm_test_ring_abort),
+	KUNIT_CASE(sdm_test_ring_errno),
+	{}
+};
+
+static struct kunit_suite sdm_ring_suite = {
+	.name = "sdm-ring",
+	.init = sdm_test_ring_init,
+	.test_cases = sdm_ring_cases,
+};
+
+kunit_test_suites(&sdm_pure_suite, &sdm_events_suite, &sdm_ring_suite);
 
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Tests of the Signal Distribution Module drivers");

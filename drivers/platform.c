@@ -14,6 +14,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+#include "dma.h"
 #include "sdm.h"
 
 /* Signals taken in one interrupt; what is left is for the work item. */
@@ -24,6 +25,7 @@
  * @sdm: the device, as the core knows it
  * @regs: registers
  * @irq: interrupt
+ * @dma: bulk transfer engine, NULL if there is none
  * @irq_lock: protects @irq_enable and the register that follows it
  * @irq_enable: causes that are ours to serve in the interrupt
  * @enabled: interrupts may be enabled; under @irq_lock
@@ -35,6 +37,7 @@ struct sdm_plat {
 	struct sdm_device *sdm;
 	void __iomem *regs;
 	int irq;
+	struct sdm_dma *dma;
 
 	spinlock_t irq_lock; /* see above */
 	u32 irq_enable;
@@ -176,6 +179,8 @@ static irqreturn_t sdm_plat_irq(int irq, void *data)
 		sdm_plat_bitmap(plat, SDM_REG_PEER_CHANGED(0), sdm_peer_event);
 	if (status & SDM_IRQ_ERROR)
 		sdm_plat_poll_errors(plat->sdm);
+	if (status & SDM_IRQ_DMA && plat->dma)
+		sdm_dma_interrupt(plat->dma);
 
 	return IRQ_HANDLED;
 }
@@ -183,6 +188,9 @@ static irqreturn_t sdm_plat_irq(int irq, void *data)
 static void sdm_plat_enable(struct sdm_device *sdm, bool on)
 {
 	struct sdm_plat *plat = sdm->priv;
+
+	if (on && plat->dma)
+		sdm_dma_enable(plat->dma, true);
 
 	spin_lock_irq(&plat->irq_lock);
 	plat->enabled = on;
@@ -194,6 +202,8 @@ static void sdm_plat_enable(struct sdm_device *sdm, bool on)
 	if (!on) {
 		synchronize_irq(plat->irq);
 		cancel_work_sync(&plat->rx_work);
+		if (plat->dma)
+			sdm_dma_enable(plat->dma, false);
 	}
 }
 
@@ -289,9 +299,20 @@ static void sdm_plat_read_peer(struct sdm_device *sdm, u32 id,
 			sdm_plat_read64(plat, SDM_PLAT_PEER(MEM_SIZE_LO));
 		status->mem_base =
 			sdm_plat_read64(plat, SDM_PLAT_PEER(MEM_BASE_LO));
+		status->mem_mapped =
+			sdm_plat_read(plat, SDM_PLAT_PEER(MEM_FLAGS)) &
+			SDM_PEER_MEM_MAPPED;
 		sdm_plat_read_link(sdm, id, &status->link);
 	} while (before.generation != status->link.generation && --tries);
 #undef SDM_PLAT_PEER
+}
+
+static int sdm_plat_transfer(struct sdm_device *sdm,
+			     struct sdm_transfer *transfer)
+{
+	struct sdm_plat *plat = sdm->priv;
+
+	return plat->dma ? sdm_dma_submit(plat->dma, transfer) : -EOPNOTSUPP;
 }
 
 static const struct sdm_ops sdm_plat_ops = {
@@ -301,6 +322,7 @@ static const struct sdm_ops sdm_plat_ops = {
 	.read_link = sdm_plat_read_link,
 	.read_peer = sdm_plat_read_peer,
 	.poll_errors = sdm_plat_poll_errors,
+	.transfer = sdm_plat_transfer,
 };
 
 static void sdm_plat_read_caps(const struct sdm_plat *plat,
@@ -316,6 +338,24 @@ static void sdm_plat_read_caps(const struct sdm_plat *plat,
 		caps->window_size =
 			sdm_plat_read64(plat, SDM_REG_WINDOW_SIZE_LO);
 	}
+}
+
+/* Without the engine all that it does is done by plain accesses. */
+static void sdm_plat_add_dma(struct sdm_plat *plat, struct device *dev)
+{
+	struct sdm_caps *caps = &plat->sdm->caps;
+	struct sdm_dma *dma;
+
+	if (!(caps->features & SDM_FEAT_DMA))
+		return;
+
+	dma = devm_sdm_dma_create(dev, plat->regs);
+	if (IS_ERR(dma)) {
+		dev_warn(dev, "no bulk transfers: error %ld\n", PTR_ERR(dma));
+		return;
+	}
+	plat->dma = dma;
+	caps->transfer_align = sdm_dma_alignment(dma);
 }
 
 static int sdm_plat_probe(struct platform_device *pdev)
@@ -362,6 +402,7 @@ static int sdm_plat_probe(struct platform_device *pdev)
 
 	/* Drops signals for whoever was here before, masks interrupts. */
 	sdm_plat_write(plat, SDM_REG_CONTROL, SDM_CTRL_RESET);
+	sdm_plat_add_dma(plat, dev);
 
 	ret = devm_request_irq(dev, plat->irq, sdm_plat_irq, IRQF_SHARED,
 			       dev_name(dev), plat);

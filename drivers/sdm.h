@@ -14,6 +14,7 @@
 #include <linux/device.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
 #include <linux/types.h>
@@ -79,6 +80,7 @@ struct sdm_link {
  * @mem_offset: offset of its RAM in the window
  * @mem_size: size of its RAM in the window, 0 if there is none
  * @mem_base: where its own CPUs see that RAM
+ * @mem_mapped: that part of the window is RAM; accesses are not forwarded
  */
 struct sdm_peer_status {
 	struct sdm_link link;
@@ -91,6 +93,7 @@ struct sdm_peer_status {
 	u64 mem_offset;
 	u64 mem_size;
 	u64 mem_base;
+	bool mem_mapped;
 };
 
 /**
@@ -105,6 +108,34 @@ static inline bool sdm_link_is_up(const struct sdm_link *link)
 }
 
 /**
+ * struct sdm_transfer - a bulk transfer between memory here and a peer's memory
+ * @peer: ID of the peer
+ * @offset: where, from the start of the peer's memory
+ * @write: to the peer; otherwise from the peer
+ * @sgt: memory here; the hardware driver maps and unmaps it
+ * @done: called when it is over. Atomic
+ * @bytes: when it is over: how much has been transferred, from the start
+ * @error: why not all: -ENOLINK not connected, -ETIMEDOUT no answer, -EIO
+ *	refused, -ENODEV the hardware is gone
+ */
+struct sdm_transfer {
+	u32 peer;
+	u64 offset;
+	bool write;
+	struct sg_table sgt;
+	void (*done)(struct sdm_transfer *transfer);
+	size_t bytes;
+	int error;
+
+	/* private: for the hardware driver */
+	struct list_head node;
+	struct scatterlist *sg; /* the next to hand over */
+	unsigned int queued; /* segments from @sg */
+	unsigned int in_ring; /* segments handed over and not finished */
+	u64 taken; /* bytes handed over */
+};
+
+/**
  * struct sdm_ops - operations of a hardware driver
  * @enable: start or stop to take interrupts and to serve the device. When it
  *	returns from stopping, the driver is not and will not be in a call to
@@ -116,6 +147,8 @@ static inline bool sdm_link_is_up(const struct sdm_link *link)
  * @read_peer: read all of a peer's block. Atomic.
  * @poll_errors: report errors of window accesses that are not reported yet by
  *	sdm_window_error(). Atomic.
+ * @transfer: start a bulk transfer. Returns 0 if its done() will be called, at
+ *	the latest by @enable to stop, before that returns. Optional. May sleep.
  */
 struct sdm_ops {
 	void (*enable)(struct sdm_device *sdm, bool on);
@@ -127,6 +160,7 @@ struct sdm_ops {
 	void (*read_peer)(struct sdm_device *sdm, u32 id,
 			  struct sdm_peer_status *status);
 	void (*poll_errors)(struct sdm_device *sdm);
+	int (*transfer)(struct sdm_device *sdm, struct sdm_transfer *transfer);
 };
 
 /**
@@ -137,6 +171,8 @@ struct sdm_ops {
  * @master: it is the master
  * @window_base: physical address of the memory window
  * @window_size: its size, 0 if there is none
+ * @transfer_align: alignment of memory that a bulk transfer writes to, a power of
+ *	two; 0 if there are no bulk transfers
  */
 struct sdm_caps {
 	u32 version;
@@ -145,6 +181,21 @@ struct sdm_caps {
 	bool master;
 	u64 window_base;
 	u64 window_size;
+	unsigned int transfer_align;
+};
+
+/**
+ * struct sdm_window_map - piece of the window that is mapped
+ * @io: where, if accesses are forwarded
+ * @ram: where, if it is RAM
+ * @start: its offset in the window
+ * @size: its size
+ */
+struct sdm_window_map {
+	void __iomem *io;
+	void *ram;
+	u64 start;
+	size_t size;
 };
 
 /**
@@ -170,9 +221,8 @@ struct sdm_peer {
 
 	struct mutex action_lock; /* one boot or reset at a time */
 
-	struct mutex map_lock; /* protects map, map_chunk */
-	void __iomem *map;
-	u64 map_chunk;
+	struct mutex map_lock; /* protects map */
+	struct sdm_window_map map;
 
 	atomic64_t tx;
 	atomic64_t rx;

@@ -3,46 +3,38 @@
  * SDM core: access to peers' memory through the window.
  *
  * The window may be larger than the address space that the kernel has for
- * mappings. Each peer has one small piece mapped, the one used last.
+ * mappings. Each peer has one piece mapped, the one used last. Where the peer's
+ * memory is not in the window itself the device does larger transfers.
  */
 
 #include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pagemap.h>
 #include <linux/ratelimit.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "core.h"
 #include "iocopy.h"
 #include "range.h"
 
-/* What is mapped at a time. Mapping costs by the page, so small is as good. */
+/*
+ * What is mapped at a time. Mapping costs by the page, and plain accesses take
+ * longer than that, unless they are to RAM.
+ */
 #define SDM_WINDOW_CHUNK SZ_64K
+#define SDM_WINDOW_RAM_CHUNK SZ_4M
 /*
  * What is copied between two looks at the link and at signals. A trapped access
  * to another machine may take tens of microseconds.
  */
 #define SDM_WINDOW_BOUNCE SZ_16K
-
-/**
- * struct sdm_window - one transfer
- * @peer: whose memory it is
- * @base: start of the peer's memory in the window
- * @size: size of that memory
- * @generation: the connection at the start of the transfer
- * @errors: the peer's errors at the start of the transfer
- */
-struct sdm_window {
-	struct sdm_peer *peer;
-	u64 base;
-	u64 size;
-	u32 generation;
-	int errors;
-};
+#define SDM_WINDOW_RAM_STEP SZ_256K
 
 /* Takes possession of the window, if it can be used. */
 static bool sdm_window_claim(struct device *parent, u64 base, u64 size)
@@ -88,11 +80,15 @@ void sdm_window_init(struct device *parent, struct sdm_device *sdm)
 
 static void sdm_window_unmap(struct sdm_peer *peer)
 {
+	struct sdm_window_map *map = &peer->map;
+
 	lockdep_assert_held(&peer->map_lock);
 
-	if (peer->map)
-		iounmap(peer->map);
-	peer->map = NULL;
+	if (map->io)
+		iounmap(map->io);
+	if (map->ram)
+		memunmap(map->ram);
+	*map = (struct sdm_window_map) {};
 }
 
 /* The hardware is revoked: nobody maps it again. */
@@ -103,28 +99,71 @@ void sdm_window_revoke(struct sdm_peer *peer)
 	mutex_unlock(&peer->map_lock);
 }
 
-/* Finds @offset of the window; shortens *len to what is mapped from there. */
-static void __iomem *sdm_window_map(struct sdm_peer *peer, u64 offset,
-				    size_t *len)
+/*
+ * Maps the chunk with @offset of the peer's memory, unless it is. As RAM only
+ * what is RAM: on the rest the CPU could do accesses of its own accord.
+ */
+static bool sdm_window_map(const struct sdm_window *win, u64 offset, bool ram)
 {
-	const struct sdm_caps *caps = &peer->sdm->caps;
-	u64 chunk = offset & ~(u64)(SDM_WINDOW_CHUNK - 1);
-	size_t size =
-		sdm_range_clip(chunk, SDM_WINDOW_CHUNK, caps->window_size);
+	u64 chunk_size = ram ? SDM_WINDOW_RAM_CHUNK : SDM_WINDOW_CHUNK;
+	struct sdm_peer *peer = win->peer;
+	struct sdm_window_map *map = &peer->map;
+	u64 at = win->base + offset;
+	u64 chunk = at & ~(chunk_size - 1);
+	u64 phys;
 
 	lockdep_assert_held(&peer->map_lock);
 
-	if (!peer->map || peer->map_chunk != chunk) {
-		sdm_window_unmap(peer);
-		peer->map = ioremap(caps->window_base + chunk, size);
-		if (!peer->map)
-			return NULL;
-		peer->map_chunk = chunk;
-	}
+	if ((ram ? !!map->ram : !!map->io) && at >= map->start &&
+	    at - map->start < map->size)
+		return true;
 
-	*len = sdm_range_clip(offset - chunk, *len, size);
+	sdm_window_unmap(peer);
+	map->start = max(chunk, win->base);
+	map->size = min(chunk + chunk_size, win->base + win->size) - map->start;
+	phys = peer->sdm->caps.window_base + map->start;
+	if (ram)
+		map->ram = memremap(phys, map->size, MEMREMAP_WB);
+	else
+		map->io = ioremap(phys, map->size);
 
-	return peer->map + (offset - chunk);
+	return map->ram || map->io;
+}
+
+/*
+ * Takes the chunk with @offset of the peer's memory for use; shortens *len to
+ * what it has from there.
+ */
+static int sdm_window_get(const struct sdm_window *win, u64 offset, size_t *len,
+			  bool ram)
+{
+	struct sdm_peer *peer = win->peer;
+	int ret;
+
+	ret = mutex_lock_killable(&peer->map_lock);
+	if (ret)
+		return ret;
+
+	/* Looked at under the lock that sdm_window_revoke() takes after it. */
+	ret = -ENODEV;
+	if (!rcu_access_pointer(peer->sdm->ops))
+		goto err_unlock;
+	ret = -ENOMEM;
+	if (!sdm_window_map(win, offset, ram))
+		goto err_unlock;
+	*len = sdm_range_clip(win->base + offset - peer->map.start, *len,
+			      peer->map.size);
+
+	return 0;
+
+err_unlock:
+	mutex_unlock(&peer->map_lock);
+	return ret;
+}
+
+static void sdm_window_put(const struct sdm_window *win)
+{
+	mutex_unlock(&win->peer->map_lock);
 }
 
 /*
@@ -163,6 +202,23 @@ static int sdm_window_begin(struct sdm_window *win, struct sdm_peer *peer)
 	win->base = status.mem_offset;
 	win->size = status.mem_size;
 	win->generation = link.generation;
+	win->mapped = status.mem_mapped;
+
+	return 0;
+}
+
+/* Is it still the same connection? */
+int sdm_window_check_link(const struct sdm_window *win)
+{
+	struct sdm_peer *peer = win->peer;
+	struct sdm_link link;
+	int ret;
+
+	ret = sdm_hw_read_link(peer->sdm, peer->id, &link);
+	if (ret)
+		return ret;
+	if (!sdm_link_is_up(&link) || link.generation != win->generation)
+		return -EIO;
 
 	return 0;
 }
@@ -171,7 +227,6 @@ static int sdm_window_begin(struct sdm_window *win, struct sdm_peer *peer)
 static int sdm_window_check(const struct sdm_window *win)
 {
 	struct sdm_peer *peer = win->peer;
-	struct sdm_link link;
 	int ret;
 
 	/*
@@ -186,46 +241,170 @@ static int sdm_window_check(const struct sdm_window *win)
 	if (atomic_read(&peer->errors) != win->errors)
 		return -EIO;
 
-	ret = sdm_hw_read_link(peer->sdm, peer->id, &link);
-	if (ret)
-		return ret;
-	if (!sdm_link_is_up(&link) || link.generation != win->generation)
-		return -EIO;
-
-	return 0;
+	return sdm_window_check_link(win);
 }
 
 /* Copies up to *len bytes and tells in *len how many. */
 static int sdm_window_copy(const struct sdm_window *win, u64 offset, void *buf,
 			   size_t *len, bool write)
 {
-	struct sdm_peer *peer = win->peer;
+	struct sdm_window_map *map = &win->peer->map;
 	void __iomem *io;
 	int ret;
 
-	ret = mutex_lock_killable(&peer->map_lock);
+	ret = sdm_window_get(win, offset, len, false);
 	if (ret)
 		return ret;
-
-	/* Looked at under the lock that sdm_window_revoke() takes after it. */
-	if (!rcu_access_pointer(peer->sdm->ops)) {
-		ret = -ENODEV;
-		goto out_unlock;
-	}
-	io = sdm_window_map(peer, win->base + offset, len);
-	if (!io) {
-		ret = -ENOMEM;
-		goto out_unlock;
-	}
+	io = map->io + (win->base + offset - map->start);
 	if (write)
 		sdm_copy_toio(io, buf, *len);
 	else
 		sdm_copy_fromio(buf, io, *len);
+	sdm_window_put(win);
 
-out_unlock:
-	mutex_unlock(&peer->map_lock);
+	return sdm_window_check(win);
+}
 
-	return ret ? ret : sdm_window_check(win);
+/*
+ * The following three transfer up to *len bytes, tell in *len how many, and
+ * advance the iterator by that. They return an error if there was one after
+ * that.
+ */
+
+/* By single loads and stores. */
+static int sdm_window_transfer_io(const struct sdm_window *win, u64 offset,
+				  struct iov_iter *iter, size_t *len,
+				  bool write)
+{
+	size_t left = *len;
+	void *bounce;
+	int ret = 0;
+
+	*len = 0;
+	/* Room to give the buffer the alignment of the window. */
+	bounce = kmalloc(min_t(size_t, left, SDM_WINDOW_BOUNCE) +
+			 SDM_IOCOPY_ALIGN, GFP_KERNEL);
+	if (!bounce)
+		return -ENOMEM;
+
+	while (left) {
+		size_t part = min_t(size_t, left, SDM_WINDOW_BOUNCE);
+		void *buf =
+			bounce + ((win->base + offset) & (SDM_IOCOPY_ALIGN - 1));
+		size_t copied = part;
+
+		if (write) {
+			copied = copy_from_iter(buf, part, iter);
+			part = copied;
+			ret = -EFAULT;
+			if (!part)
+				break;
+		}
+
+		ret = sdm_window_copy(win, offset, buf, &part, write);
+		if (write)
+			iov_iter_revert(iter, copied - (ret ? 0 : part));
+		if (ret)
+			break;
+
+		if (!write) {
+			copied = copy_to_iter(buf, part, iter);
+			if (copied < part)
+				ret = -EFAULT;
+			part = copied;
+		}
+		offset += part;
+		*len += part;
+		left -= part;
+
+		if (!ret && left && fatal_signal_pending(current))
+			ret = -EINTR;
+		if (ret)
+			break;
+		cond_resched();
+	}
+	kfree(bounce);
+
+	return ret;
+}
+
+/*
+ * Copies up to *len bytes between the caller and RAM in the window, and tells in
+ * *len how many. It stops at a fault of the caller's memory: serving it may take
+ * any time, for which the mapping must not be held.
+ */
+static int sdm_window_copy_ram(const struct sdm_window *win, u64 offset,
+			       struct iov_iter *iter, size_t *len, bool write)
+{
+	struct sdm_window_map *map = &win->peer->map;
+	void *ram;
+	int ret;
+
+	ret = sdm_window_get(win, offset, len, true);
+	if (ret) {
+		*len = 0;
+		return ret;
+	}
+	ram = map->ram + (win->base + offset - map->start);
+	pagefault_disable();
+	*len = write ? copy_from_iter(ram, *len, iter) :
+		       copy_to_iter(ram, *len, iter);
+	pagefault_enable();
+	sdm_window_put(win);
+
+	return 0;
+}
+
+/* The same, but it serves faults if there is nothing to copy without. */
+static int sdm_window_step_ram(const struct sdm_window *win, u64 offset,
+			       struct iov_iter *iter, size_t *len, bool write)
+{
+	size_t missing, wanted = *len;
+	int ret;
+
+	ret = sdm_window_copy_ram(win, offset, iter, len, write);
+	if (!ret && !*len) {
+		missing = write ? fault_in_iov_iter_readable(iter, wanted) :
+				  fault_in_iov_iter_writeable(iter, wanted);
+		*len = wanted - missing;
+		ret = *len ? sdm_window_copy_ram(win, offset, iter, len, write) :
+			     -EFAULT;
+	}
+	if (ret)
+		return ret;
+
+	ret = sdm_window_check(win);
+	if (ret) {
+		iov_iter_revert(iter, *len);
+		*len = 0;
+	}
+
+	return ret;
+}
+
+/* The memory is in the window. */
+static int sdm_window_transfer_ram(const struct sdm_window *win, u64 offset,
+				   struct iov_iter *iter, size_t *len,
+				   bool write)
+{
+	size_t left = *len;
+	int ret = 0;
+
+	*len = 0;
+	while (left && !ret) {
+		size_t part = min_t(size_t, left, SDM_WINDOW_RAM_STEP);
+
+		ret = sdm_window_step_ram(win, offset, iter, &part, write);
+		offset += part;
+		*len += part;
+		left -= part;
+
+		if (!ret && left && fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
+
+	return ret;
 }
 
 /*
@@ -239,8 +418,7 @@ static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
 	size_t count = iov_iter_count(iter);
 	struct sdm_window win;
 	size_t done = 0;
-	size_t left;
-	void *bounce;
+	size_t left, part;
 	int ret;
 
 	ret = sdm_window_begin(&win, peer);
@@ -250,49 +428,27 @@ static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
 	if (!left)
 		return write && count ? -ENOSPC : 0;
 
-	/* Room to give the buffer the alignment of the window. */
-	bounce = kmalloc(min_t(size_t, left, SDM_WINDOW_BOUNCE) +
-			 SDM_IOCOPY_ALIGN, GFP_KERNEL);
-	if (!bounce)
-		return -ENOMEM;
-
-	while (left) {
-		size_t len = min_t(size_t, left, SDM_WINDOW_BOUNCE);
-		void *buf =
-			bounce + ((win.base + offset) & (SDM_IOCOPY_ALIGN - 1));
-		size_t copied = len;
-
-		if (write) {
-			copied = copy_from_iter(buf, len, iter);
-			len = copied;
-			ret = -EFAULT;
-			if (!len)
-				break;
-		}
-
-		ret = sdm_window_copy(&win, offset, buf, &len, write);
-		if (write)
-			iov_iter_revert(iter, copied - (ret ? 0 : len));
-		if (ret)
-			break;
-
-		if (!write) {
-			copied = copy_to_iter(buf, len, iter);
-			if (copied < len)
-				ret = -EFAULT;
-			len = copied;
-		}
-		offset += len;
-		done += len;
-		left -= len;
-
-		if (!ret && left && fatal_signal_pending(current))
-			ret = -EINTR;
-		if (ret)
-			break;
-		cond_resched();
+	part = left;
+	if (win.mapped) {
+		ret = sdm_window_transfer_ram(&win, offset, iter, &part, write);
+		/* The kernel may be short of room for so large a mapping. */
+		if (ret == -ENOMEM)
+			ret = 0;
+	} else if (sdm_bulk_is_worthwhile(&win, left, write)) {
+		ret = sdm_bulk_transfer(&win, offset, iter, &part, write);
+	} else {
+		part = 0;
 	}
-	kfree(bounce);
+	done += part;
+	left -= part;
+
+	/* What cannot be done otherwise. */
+	if (!ret && left) {
+		part = left;
+		ret = sdm_window_transfer_io(&win, offset + done, iter, &part,
+					     write);
+		done += part;
+	}
 
 	return done ? done : ret;
 }

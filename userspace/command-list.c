@@ -87,7 +87,8 @@ static void print_peer(const struct sdm_peer_info *peer)
 		return;
 	}
 	size_text(size, sizeof(size), peer->mem_size);
-	printf("%s at 0x%llx\n", size, peer->mem_base);
+	printf("%s at 0x%llx%s\n", size, peer->mem_base,
+	       peer->flags & SDM_PEER_FLAG_MAPPED ? ", mapped" : "");
 }
 
 static void json_device(const struct device *device)
@@ -140,6 +141,7 @@ static void json_peer(const struct sdm_peer_info *peer)
 	json_hex("memory_base", peer->mem_base);
 	json_number("memory_size", peer->mem_size);
 	json_hex("memory_offset", peer->mem_offset);
+	json_bool("memory_mapped", peer->flags & SDM_PEER_FLAG_MAPPED);
 	json_close('}');
 }
 

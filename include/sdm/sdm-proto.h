@@ -23,11 +23,14 @@
 /* Header of every frame. */
 struct sdm_proto_header {
 	uint16_t type;		/* SDM_PROTO_* below */
-	uint16_t flags;		/* none defined: zero, or the peer is dropped */
+	uint16_t flags;		/* SDM_PROTO_FLAG_*, others are zero */
 	uint32_t length;	/* bytes that follow, limited by type */
 	uint32_t tag;		/* chosen by a requester, echoed in the answer */
 	uint32_t arg;		/* meaning depends on type; zero if none */
 };
+
+/* Of MEM_WRITE and MEM_FILL: answer with MEM_DATA when it is done. */
+#define SDM_PROTO_FLAG_ACK		0x0001
 
 /* Frame types: channel in the upper byte. */
 #define SDM_PROTO_CHANNEL(type)		((type) >> 8)
@@ -96,7 +99,15 @@ struct sdm_proto_section {
 struct sdm_proto_hello_memory {
 	uint64_t size;		/* bytes, a multiple of 4096, not zero */
 	uint64_t base;		/* address in the slave's physical map */
+	uint32_t flags;		/* SDM_PROTO_MEMORY_* */
+	uint32_t reserved;	/* zero */
 };
+
+/*
+ * UNIX sockets: a file descriptor comes with the first byte of the HELLO. The
+ * file holds the RAM from its first byte on and is sealed against shrinking.
+ */
+#define SDM_PROTO_MEMORY_FD		0x00000001
 
 /* Memory section of a WELCOME: where it lies in the master's window. */
 struct sdm_proto_welcome_memory {
@@ -126,15 +137,31 @@ struct sdm_proto_signals {
  * struct sdm_proto_mem. Answered by MEM_DATA with the same tag.
  */
 #define SDM_PROTO_MEM_READ		0x0100
-/* slave -> master: arg SDM_MEM_*, payload the bytes if SDM_MEM_OK. */
+/*
+ * slave -> master: the answer to a read, or to a request with
+ * SDM_PROTO_FLAG_ACK: arg SDM_MEM_*, payload the bytes of a read if SDM_MEM_OK.
+ */
 #define SDM_PROTO_MEM_DATA		0x0101
 /*
  * master -> slave: struct sdm_proto_mem, then 1..SDM_PROTO_MAX_DATA bytes.
- * Posted: there is no answer unless it fails.
+ * Posted: there is no answer unless it fails, or asks for one. The answer
+ * says that all earlier writes have been done, too.
  */
 #define SDM_PROTO_MEM_WRITE		0x0102
 /* slave -> master: a write failed: arg SDM_MEM_*, struct sdm_proto_mem. */
 #define SDM_PROTO_MEM_ERROR		0x0103
+
+/*
+ * master -> slave: struct sdm_proto_fill: write a pattern again and again.
+ * Answered as MEM_WRITE.
+ */
+#define SDM_PROTO_MEM_FILL		0x0104
+
+struct sdm_proto_fill {
+	uint64_t offset;	/* in the slave's RAM, bytes */
+	uint64_t length;	/* bytes, not zero */
+	uint64_t pattern;	/* its lowest byte comes first */
+};
 
 struct sdm_proto_mem {
 	uint64_t offset;	/* in the slave's RAM, bytes */
@@ -149,7 +176,7 @@ struct sdm_proto_mem {
 #define SDM_PROTO_MAX_ORDERED		2048
 
 /* Most bytes of memory in one frame. */
-#define SDM_PROTO_MAX_DATA		0x10000
+#define SDM_PROTO_MAX_DATA		0x100000
 
 /* Result of a memory access. */
 #define SDM_MEM_OK			0

@@ -46,6 +46,7 @@
 /* RO: what the device offers, SDM_FEAT_*. */
 #define SDM_REG_FEATURES		0x008
 #define SDM_FEAT_WINDOW			0x00000001 /* memory window exists */
+#define SDM_FEAT_DMA			0x00000002 /* bulk transfer engine */
 
 /*
  * RO: the device's own ID: 0 on the master, 1..NUM_IDS-1 on a slave. A slave
@@ -87,7 +88,7 @@
  */
 
 /*
- * RO: causes. RX, TX_FREE and PEER are levels: they clear when what caused
+ * RO: causes. All are levels: they clear when what caused
  * them is served (queue empty, bitmap clear, latch clear).
  */
 #define SDM_REG_IRQ_STATUS		0x030
@@ -97,7 +98,8 @@
 #define SDM_IRQ_TX_FREE			0x00000002 /* a TX_FREE bit is set */
 #define SDM_IRQ_PEER			0x00000004 /* a PEER_CHANGED bit is set */
 #define SDM_IRQ_ERROR			0x00000008 /* ERR_STATUS is valid */
-#define SDM_IRQ_ALL			0x0000000f
+#define SDM_IRQ_DMA			0x00000010 /* DMA_STATUS is not zero */
+#define SDM_IRQ_ALL			0x0000001f
 
 /* ------------------------------------------------------------------------
  * Sending a signal: write the payload, write the doorbell, read the result.
@@ -184,6 +186,71 @@
 #define SDM_REG_WINDOW_SIZE_HI		0x09c
 
 /* ------------------------------------------------------------------------
+ * Bulk transfer, if SDM_FEAT_DMA: the device copies between memory of this
+ * machine and a peer's RAM by itself. Descriptors lie in a ring in memory.
+ */
+
+/* RW while the engine is off: address of the ring, a multiple of 64. */
+#define SDM_REG_DMA_RING_LO		0x0c0
+#define SDM_REG_DMA_RING_HI		0x0c4
+/* RW while the engine is off: descriptors in the ring, a power of two. */
+#define SDM_REG_DMA_RING_SIZE		0x0c8
+#define SDM_DMA_RING_SIZE_MIN		2
+#define SDM_DMA_RING_SIZE_MAX		1024
+/*
+ * RW, reset value 0. Setting ENABLE starts with HEAD and TAIL at 0; it stays 0
+ * if ring or size are not valid, or BUSY. After clearing it no other descriptor
+ * is started; the engine is off, and writes to memory no more, when BUSY reads
+ * as zero: that takes no longer than a slave may take to answer.
+ */
+#define SDM_REG_DMA_CONTROL		0x0cc
+#define SDM_DMA_CTRL_ENABLE		0x00000001
+#define SDM_DMA_CTRL_BUSY		0x00000002 /* RO */
+/*
+ * RW: number of descriptors handed over, modulo 2^32: descriptor i is at
+ * place i % RING_SIZE. A value that is not HEAD..TAIL+RING_SIZE is ignored and
+ * sets SDM_DMA_STATUS_ERROR.
+ */
+#define SDM_REG_DMA_HEAD		0x0d0
+/* RO: number of descriptors finished. They finish in their order. */
+#define SDM_REG_DMA_TAIL		0x0d4
+/* W1C */
+#define SDM_REG_DMA_STATUS		0x0d8
+#define SDM_DMA_STATUS_DONE		0x00000001 /* one with SDM_DMA_IRQ ended */
+#define SDM_DMA_STATUS_ERROR		0x00000002 /* bad value written to HEAD */
+
+/*
+ * A descriptor, little-endian: 64-bit address in this machine's memory (of a
+ * fill: the pattern, lowest byte first), 64-bit offset in the peer's RAM,
+ * 32-bit length in bytes, 16-bit ID of the peer, 16-bit flags, 32-bit status,
+ * 32-bit reserved (zero). The device writes the status and nothing else.
+ */
+#define SDM_DMA_DESC_SIZE		32
+#define SDM_DMA_DESC_ADDR		0x00
+#define SDM_DMA_DESC_OFFSET		0x08
+#define SDM_DMA_DESC_LENGTH		0x10
+#define SDM_DMA_DESC_PEER		0x14
+#define SDM_DMA_DESC_FLAGS		0x16
+#define SDM_DMA_DESC_STATUS		0x18
+/* Longest transfer of one descriptor, bytes. */
+#define SDM_DMA_MAX_LENGTH		0x10000000
+
+#define SDM_DMA_OP_MASK			0x0003
+#define SDM_DMA_WRITE			0x0001 /* from here to the peer */
+#define SDM_DMA_READ			0x0002 /* from the peer to here */
+#define SDM_DMA_FILL			0x0003 /* the pattern to the peer */
+#define SDM_DMA_IRQ			0x0100 /* set DMA_STATUS.DONE at the end */
+
+/* Status: zero while it is not finished. OK: the data is where it belongs. */
+#define SDM_DMA_OK			1
+#define SDM_DMA_BAD_DESC		2 /* flags, length, reserved field */
+#define SDM_DMA_BAD_ADDRESS		3 /* not RAM of this machine */
+#define SDM_DMA_RANGE			4 /* not all in the peer's RAM */
+#define SDM_DMA_NO_LINK			5 /* not connected, or link lost */
+#define SDM_DMA_TIMEOUT			6 /* the peer did not answer in time */
+#define SDM_DMA_FAULT			7 /* the peer could not do it */
+
+/* ------------------------------------------------------------------------
  * Bitmaps over IDs: bit (id % 32) of the word at + (id / 32) * 4.
  */
 
@@ -250,6 +317,12 @@
  * a guest that takes no signals can still be reset.
  */
 #define SDM_PEER_CREDITS		0x34
+/*
+ * Properties of the peer's part of the window: MAPPED: it is the RAM itself,
+ * any access to it behaves as to RAM. Otherwise accesses are forwarded.
+ */
+#define SDM_PEER_MEM_FLAGS		0x38
+#define SDM_PEER_MEM_MAPPED		0x00000001
 
 /*
  * Payload of the boot signal, addresses as the slave's CPU sees them:

@@ -5,7 +5,10 @@
  * /dev/sdmN is one SDM device: ioctl()s act on it and its peers, read()
  * returns events, poll() waits for them. /dev/sdmN-pM is the memory of peer M
  * of that device: a file of the size of the peer's RAM with pread() and
- * pwrite().
+ * pwrite(), and mmap() where the peer has SDM_PEER_FLAG_MAPPED.
+ *
+ * mmap() is shared and not executable. It belongs to one connection: when that
+ * or the device has gone, accesses raise SIGBUS, and it has to be mapped again.
  *
  * ioctl(): structures may grow at their end. The kernel takes the size from
  * the ioctl number: fields that a program does not know stay unused, fields
@@ -15,7 +18,8 @@
  * Errors, in addition to the usual ones of the system calls:
  *
  * =============== ============================================================
- * ENODEV          the SDM device is gone (unbound); poll() says HUP and ERR
+ * ENODEV          the SDM device is gone (unbound); poll() says HUP and ERR;
+ *                 mmap(): the peer's memory cannot be mapped
  * ENOLINK         the peer exists but is not connected
  * ENOENT          no such peer, or the peer has no such signal
  * EBUSY           BOOT: the peer is not held in reset; or the signal or the
@@ -24,7 +28,9 @@
  *                 the timeout is 0; read(): no event and O_NONBLOCK is set
  * ETIMEDOUT       the receiver stayed full, or the action was not reported, for
  *                 the whole timeout
- * EINVAL          reserved field or unknown flag set, range that makes no sense
+ * EINVAL          reserved field or unknown flag set, range that makes no sense;
+ *                 mmap(): beyond the end of the memory, or MAP_PRIVATE
+ * EPERM           mmap() with PROT_EXEC
  * EOPNOTSUPP      BOOT, RESET: the peer offers no such signal
  * EFAULT          bad user pointer
  * EADDRNOTAVAIL   BOOT: entry or device tree outside the peer's RAM
@@ -105,10 +111,12 @@ enum sdm_state {
  * enum sdm_peer_flags - properties of a peer
  * @SDM_PEER_FLAG_SELF: it is the device itself
  * @SDM_PEER_FLAG_DRIVER: a driver serves the peer's device
+ * @SDM_PEER_FLAG_MAPPED: its memory can be mapped by mmap()
  */
 enum sdm_peer_flags {
 	SDM_PEER_FLAG_SELF = 1 << 0,
 	SDM_PEER_FLAG_DRIVER = 1 << 1,
+	SDM_PEER_FLAG_MAPPED = 1 << 2,
 };
 
 /* No signal has this action. */

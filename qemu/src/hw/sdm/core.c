@@ -15,6 +15,7 @@
 #include "hw/qdev-properties.h"
 #include "hw/sdm/boot.h"
 #include "hw/sdm/core.h"
+#include "dma.h"
 #include "trace.h"
 
 static void id_set(uint32_t *map, uint32_t id)
@@ -80,12 +81,20 @@ uint32_t sdm_core_irq_status(SDMCore *core)
     if (nm && memory_backend_network_errors(nm).status) {
         status |= SDM_IRQ_ERROR;
     }
+    if (core->dma && sdm_dma_irq(core->dma)) {
+        status |= SDM_IRQ_DMA;
+    }
     return status;
 }
 
 void sdm_core_update_irq(SDMCore *core)
 {
     qemu_set_irq(core->irq, !!(sdm_core_irq_status(core) & core->irq_enable));
+}
+
+static void dma_changed(void *opaque)
+{
+    sdm_core_update_irq(opaque);
 }
 
 static void window_error_notify(Notifier *notifier, void *data)
@@ -493,6 +502,9 @@ void sdm_core_set_control(SDMCore *core, uint32_t control)
         if (sdm_core_memory(core)) {
             memory_backend_network_clear_errors(sdm_core_memory(core), false);
         }
+        if (core->dma) {
+            sdm_dma_reset(core->dma);
+        }
     }
     sdm_core_update_irq(core);
 }
@@ -629,6 +641,9 @@ bool sdm_core_realize(SDMCore *core, Object *owner, Error **errp)
         core->error_notifier.notify = window_error_notify;
         memory_backend_network_add_error_notifier(sdm_core_memory(core),
                                                   &core->error_notifier);
+        if (core->config.master) {
+            core->dma = sdm_dma_new(sdm_core_memory(core), dma_changed, core);
+        }
     }
     return true;
 }

@@ -24,6 +24,7 @@
 #include "qemu/log.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
+#include "qemu/memfd.h"
 #include "qom/object_interfaces.h"
 #include "sdm/sdm-regs.h"
 #include "hw/sdm/address.h"
@@ -46,6 +47,7 @@ struct MemoryBackendNetwork {
     MultiSocketBackend *socket;
     uint32_t timeout_ms;
     SdmOnError on_error;
+    bool hugetlb;
     bool registered; /* user of the memory channel */
 
     /* Slave: the own RAM, at address 0, for the connections' threads. */
@@ -55,10 +57,11 @@ struct MemoryBackendNetwork {
     MemoryRegion window;
     MemoryRegion background;
     SDMWindowMap map;
-    struct {
-        uint64_t base; /* in the slave's own map */
-        uint64_t size; /* 0: not connected */
-    } slaves[SDM_MAX_IDS];
+    uint64_t bases[SDM_MAX_IDS]; /* in the slaves' own maps */
+
+    /* Protects rams, which the main loop alone changes. */
+    QemuMutex ram_lock;
+    SDMRemoteRAM *rams[SDM_MAX_IDS]; /* NULL: not connected */
 
     NotifierList error_notifiers;
 
@@ -223,8 +226,46 @@ static void nm_describe(void *opaque, MultiSocketPeer *peer, GByteArray *body)
         if (sdm_ram_address(hostmem(nm), &base)) {
             mem.base = base;
         }
+        if (hostmem(nm)->share &&
+            multi_socket_peer_pass_fd(peer,
+                                      memory_region_get_fd(&hostmem(nm)->mr))) {
+            mem.flags |= SDM_PROTO_MEMORY_FD;
+        }
         sdm_proto_add_hello_memory(body, &mem);
     }
+}
+
+/*
+ * A slave may pass its RAM itself. It must not be able to take it away again:
+ * an access to what is beyond the end of a file kills the process.
+ */
+static bool nm_check_fd(MultiSocketPeer *peer,
+                        const struct sdm_proto_hello_memory *mem, int *fd,
+                        Error **errp)
+{
+    struct stat st;
+    int seals;
+
+    *fd = -1;
+    if (!(mem->flags & SDM_PROTO_MEMORY_FD)) {
+        return true;
+    }
+    *fd = multi_socket_peer_take_fd(peer);
+    if (*fd < 0) {
+        error_setg(errp, "protocol violation: the file descriptor of the RAM "
+                   "is missing");
+        return false;
+    }
+    seals = fcntl(*fd, F_GET_SEALS);
+    if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(*fd, &st) < 0 ||
+        st.st_size < mem->size) {
+        error_setg(errp, "the file that it passes as its RAM is too small or "
+                   "not sealed against shrinking");
+        close(*fd);
+        *fd = -1;
+        return false;
+    }
+    return true;
 }
 
 static bool nm_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
@@ -233,8 +274,10 @@ static bool nm_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
     MemoryBackendNetwork *nm = opaque;
     uint32_t id = multi_socket_peer_id(peer);
     struct sdm_proto_hello_memory mem;
+    SDMRemoteRAM *ram;
     uint64_t offset;
     const char *what;
+    int fd;
 
     /* A machine may take part with signals alone. */
     if (!nm->master || !body) {
@@ -246,33 +289,60 @@ static bool nm_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
         error_setg(errp, "protocol violation: %s", what);
         return false;
     }
+    if (!nm_check_fd(peer, &mem, &fd, errp)) {
+        *code = SDM_REJECT_MEMORY;
+        return false;
+    }
     if (!sdm_window_map_take(&nm->map, id, mem.size, &offset)) {
-        g_autofree char *ram = size_to_str(mem.size);
+        g_autofree char *want = size_to_str(mem.size);
         g_autofree char *room = size_to_str(sdm_window_map_largest(&nm->map));
         g_autofree char *all = size_to_str(nm->shared_size);
 
         *code = SDM_REJECT_MEMORY;
         error_setg(errp, "its RAM of %s does not fit: %s are free in one "
-                   "piece in the window of %s (shared-size)", ram, room, all);
+                   "piece in the window of %s (shared-size)", want, room, all);
+        if (fd >= 0) {
+            close(fd);
+        }
         return false;
     }
-    nm->slaves[id].base = mem.base;
-    nm->slaves[id].size = mem.size;
+    ram = sdm_remote_ram_new(OBJECT(nm), mem.size, fd, peer, nm->timeout_ms,
+                             window_error, nm, errp);
+    if (!ram) {
+        *code = SDM_REJECT_MEMORY;
+        sdm_window_map_release(&nm->map, id);
+        return false;
+    }
+    nm->bases[id] = mem.base;
+    multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_MEMORY, ram);
     return true;
+}
+
+static void nm_set_ram(MemoryBackendNetwork *nm, uint32_t id,
+                       SDMRemoteRAM *ram)
+{
+    QEMU_LOCK_GUARD(&nm->ram_lock);
+
+    nm->rams[id] = ram;
 }
 
 static void nm_connected(void *opaque, MultiSocketPeer *peer)
 {
     MemoryBackendNetwork *nm = opaque;
     uint32_t id = multi_socket_peer_id(peer);
+    SDMRemoteRAM *ram;
 
-    if (nm->master && nm->slaves[id].size) {
-        SDMRemoteRAM *ram =
-            sdm_remote_ram_new(OBJECT(nm), &nm->window,
-                               nm->map.slots[id].offset, nm->slaves[id].size,
-                               peer, nm->timeout_ms, window_error, nm);
+    if (!nm->master) {
+        uint64_t size = memory_region_size(&hostmem(nm)->mr);
 
-        multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_MEMORY, ram);
+        multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_MEMORY,
+                                   sdm_memory_server_new(&nm->as, size, peer));
+        return;
+    }
+    ram = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
+    if (ram) {
+        sdm_remote_ram_map(ram, &nm->window, nm->map.slots[id].offset);
+        nm_set_ram(nm, id, ram);
     }
 }
 
@@ -280,14 +350,18 @@ static void nm_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
 {
     MemoryBackendNetwork *nm = opaque;
     uint32_t id = multi_socket_peer_id(peer);
-    SDMRemoteRAM *ram = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
+    void *data = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
 
+    if (!data) {
+        return;
+    }
+    multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_MEMORY, NULL);
     if (nm->master) {
-        if (ram) {
-            sdm_remote_ram_remove(ram);
-        }
+        nm_set_ram(nm, id, NULL);
+        sdm_remote_ram_remove(data);
         sdm_window_map_release(&nm->map, id);
-        nm->slaves[id].size = 0;
+    } else {
+        sdm_memory_server_free(data);
     }
 }
 
@@ -296,17 +370,37 @@ static const char *nm_receive(void *opaque, MultiSocketPeer *peer,
                               const uint8_t *payload)
 {
     MemoryBackendNetwork *nm = opaque;
+    void *data = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
 
-    if (nm->master) {
-        SDMRemoteRAM *ram =
-            multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
-
-        return ram ? sdm_remote_ram_receive(ram, header, payload) :
-                     "memory frame from a slave without RAM";
+    if (!data) {
+        return "memory frame from a slave without RAM";
     }
-    return sdm_memory_server_receive(&nm->as,
-                                     memory_region_size(&hostmem(nm)->mr),
-                                     peer, header, payload);
+    return nm->master ? sdm_remote_ram_receive(data, header, payload) :
+                        sdm_memory_server_receive(data, header, payload);
+}
+
+static unsigned nm_place(void *opaque, MultiSocketPeer *peer,
+                         const struct sdm_proto_header *header,
+                         const uint8_t *payload, struct iovec *iov)
+{
+    MemoryBackendNetwork *nm = opaque;
+    void *data = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
+
+    if (!data) {
+        return 0;
+    }
+    return nm->master ? sdm_remote_ram_place(data, header, iov) :
+                        sdm_memory_server_place(data, header, payload, iov);
+}
+
+static const char *nm_placed(void *opaque, MultiSocketPeer *peer,
+                             const struct sdm_proto_header *header)
+{
+    MemoryBackendNetwork *nm = opaque;
+    void *data = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
+
+    return nm->master ? sdm_remote_ram_placed(data, header) :
+                        sdm_memory_server_placed(data, header);
 }
 
 static const MultiSocketChannelOps nm_channel_ops = {
@@ -316,6 +410,8 @@ static const MultiSocketChannelOps nm_channel_ops = {
     .connected = nm_connected,
     .disconnected = nm_disconnected,
     .receive = nm_receive,
+    .place = nm_place,
+    .placed = nm_placed,
 };
 
 bool memory_backend_network_is_master(const MemoryBackendNetwork *nm)
@@ -336,16 +432,29 @@ bool memory_backend_network_window(MemoryBackendNetwork *nm, uint64_t *base,
     return true;
 }
 
-bool memory_backend_network_slave(MemoryBackendNetwork *nm, uint32_t id,
-                                  uint64_t *offset, uint64_t *size,
-                                  uint64_t *base)
+SDMRemoteRAM *memory_backend_network_get_ram(MemoryBackendNetwork *nm,
+                                             uint32_t id)
 {
-    if (!nm->master || id >= SDM_MAX_IDS || !nm->slaves[id].size) {
+    QEMU_LOCK_GUARD(&nm->ram_lock);
+
+    if (!nm->master || id >= SDM_MAX_IDS || !nm->rams[id]) {
+        return NULL;
+    }
+    return SDM_REMOTE_RAM(object_ref(OBJECT(nm->rams[id])));
+}
+
+bool memory_backend_network_slave(MemoryBackendNetwork *nm, uint32_t id,
+                                  SDMSlaveMemory *memory)
+{
+    if (!nm->master || id >= SDM_MAX_IDS || !nm->rams[id]) {
         return false;
     }
-    *offset = nm->map.slots[id].offset;
-    *size = nm->slaves[id].size;
-    *base = nm->slaves[id].base;
+    *memory = (SDMSlaveMemory) {
+        .offset = nm->map.slots[id].offset,
+        .size = sdm_remote_ram_size(nm->rams[id]),
+        .base = nm->bases[id],
+        .mapped = sdm_remote_ram_is_mapped(nm->rams[id]),
+    };
     return true;
 }
 
@@ -382,6 +491,10 @@ static bool nm_check(MemoryBackendNetwork *nm, Error **errp)
                    "not zero, and less than 'size'", page);
         return false;
     }
+    if (nm->hugetlb && (nm->master || !hostmem(nm)->share)) {
+        error_setg(errp, "'hugetlb' is for the RAM of a slave with 'share'");
+        return false;
+    }
     if (!nm->timeout_ms || nm->timeout_ms > MAX_TIMEOUT_MS) {
         error_setg(errp, "'timeout-ms' must be from 1 to %d", MAX_TIMEOUT_MS);
         return false;
@@ -389,25 +502,40 @@ static bool nm_check(MemoryBackendNetwork *nm, Error **errp)
     return true;
 }
 
+/* RAM that is to be shared with the master's process is a file. */
+static bool nm_alloc_ram(MemoryBackendNetwork *nm, Error **errp)
+{
+    HostMemoryBackend *backend = hostmem(nm);
+    g_autofree char *name = host_memory_backend_get_name(backend);
+    uint64_t size = backend->size - nm->shared_size;
+    uint32_t flags = 0;
+    int fd;
+
+    flags |= backend->share ? RAM_SHARED : 0;
+    flags |= backend->reserve ? 0 : RAM_NORESERVE;
+    flags |= backend->guest_memfd ? RAM_GUEST_MEMFD : 0;
+    if (nm->master || !backend->share) {
+        return memory_region_init_ram_flags_nomigrate(&backend->mr,
+                                                      OBJECT(backend), name,
+                                                      size, flags, errp);
+    }
+    fd = qemu_memfd_create(TYPE_MEMORY_BACKEND_NETWORK, size, nm->hugetlb, 0,
+                           F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL, errp);
+    return fd >= 0 &&
+           memory_region_init_ram_from_fd(&backend->mr, OBJECT(backend), name,
+                                          size, flags, fd, 0, errp);
+}
+
 static bool nm_alloc(HostMemoryBackend *backend, Error **errp)
 {
     MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(backend);
-    g_autofree char *name = NULL;
-    uint32_t flags;
 
     if (!nm_check(nm, errp)) {
         return false;
     }
     nm->map.size = nm->shared_size;
 
-    name = host_memory_backend_get_name(backend);
-    flags = backend->share ? RAM_SHARED : 0;
-    flags |= backend->reserve ? 0 : RAM_NORESERVE;
-    flags |= backend->guest_memfd ? RAM_GUEST_MEMFD : 0;
-    if (!memory_region_init_ram_flags_nomigrate(&backend->mr, OBJECT(backend),
-                                                name,
-                                                backend->size - nm->shared_size,
-                                                flags, errp)) {
+    if (!nm_alloc_ram(nm, errp)) {
         return false;
     }
     nm->registered =
@@ -463,6 +591,20 @@ static void nm_set_master(Object *obj, bool value, Error **errp)
     }
 }
 
+static bool nm_get_hugetlb(Object *obj, Error **errp)
+{
+    return MEMORY_BACKEND_NETWORK(obj)->hugetlb;
+}
+
+static void nm_set_hugetlb(Object *obj, bool value, Error **errp)
+{
+    MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(obj);
+
+    if (nm_settable(nm, "hugetlb", errp)) {
+        nm->hugetlb = value;
+    }
+}
+
 static int nm_get_on_error(Object *obj, Error **errp)
 {
     return MEMORY_BACKEND_NETWORK(obj)->on_error;
@@ -505,6 +647,7 @@ static void nm_init(Object *obj)
     nm->on_error = SDM_ON_ERROR_ONES;
     notifier_list_init(&nm->error_notifiers);
     qemu_mutex_init(&nm->error_lock);
+    qemu_mutex_init(&nm->ram_lock);
 }
 
 static void nm_finalize(Object *obj)
@@ -515,6 +658,7 @@ static void nm_finalize(Object *obj)
     if (nm->registered) {
         multi_socket_unregister_channel(nm->socket, SDM_PROTO_CHANNEL_MEMORY);
     }
+    qemu_mutex_destroy(&nm->ram_lock);
     qemu_mutex_destroy(&nm->error_lock);
 }
 
@@ -533,6 +677,10 @@ static void nm_class_init(ObjectClass *oc, void *data)
     object_class_property_add_bool(oc, "master", nm_get_master, nm_set_master);
     object_class_property_set_description(oc, "master",
         "this is the master's memory, with a window");
+    object_class_property_add_bool(oc, "hugetlb", nm_get_hugetlb,
+                                   nm_set_hugetlb);
+    object_class_property_set_description(oc, "hugetlb",
+        "slave with 'share': take the RAM from huge pages");
     object_class_property_add_link(oc, "socket", TYPE_MULTI_SOCKET_BACKEND,
                                    offsetof(MemoryBackendNetwork, socket),
                                    nm_check_socket, OBJ_PROP_LINK_STRONG);

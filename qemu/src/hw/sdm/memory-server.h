@@ -9,13 +9,21 @@
 #include "exec/memory.h"
 #include "hw/sdm/multi-socket.h"
 
-/*
- * The connection's thread: serve a frame of the memory channel.
- * @as has the RAM at address 0 and is @size bytes long.
- */
-const char *sdm_memory_server_receive(AddressSpace *as, uint64_t size,
-                                      MultiSocketPeer *peer,
+typedef struct SDMMemoryServer SDMMemoryServer;
+
+/* Main loop. @as has the RAM at address 0 and is @size bytes long. */
+SDMMemoryServer *sdm_memory_server_new(AddressSpace *as, uint64_t size,
+                                       MultiSocketPeer *peer);
+void sdm_memory_server_free(SDMMemoryServer *server);
+
+/* As the operations of the same names of the memory channel. */
+const char *sdm_memory_server_receive(SDMMemoryServer *server,
                                       const struct sdm_proto_header *header,
                                       const uint8_t *payload);
+unsigned sdm_memory_server_place(SDMMemoryServer *server,
+                                 const struct sdm_proto_header *header,
+                                 const uint8_t *payload, struct iovec *iov);
+const char *sdm_memory_server_placed(SDMMemoryServer *server,
+                                     const struct sdm_proto_header *header);
 
 #endif

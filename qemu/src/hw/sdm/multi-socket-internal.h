@@ -67,6 +67,9 @@ typedef struct MultiSocketTx {
     size_t tail;
     size_t size;
 
+    /* Somebody is writing a long frame to the socket; others use buf. */
+    bool streaming;
+
     /* The last frame in buf, if it is a posted write that can grow. */
     size_t write_frame;
     uint32_t write_length; /* 0: there is none */
@@ -88,6 +91,13 @@ typedef struct MultiSocketRx {
     uint8_t *buf;
     size_t head;
     size_t tail;
+    /* A frame whose data goes to its place directly. */
+    bool is_direct;
+    struct sdm_proto_header direct_header;
+    struct iovec direct_iov[MULTI_SOCKET_MAX_IOV];
+    struct iovec *direct;
+    unsigned direct_niov;
+    size_t direct_left;
 
     /* Answers that threads have received for themselves; atomic */
     unsigned own_answers;
@@ -102,6 +112,7 @@ struct MultiSocketPeer {
     int fd;
     char *name;
     uint16_t handshake_type; /* frame with which the other side begins */
+    bool passes_fds;         /* UNIX socket */
 
     unsigned int ref; /* atomic */
 
@@ -120,6 +131,15 @@ struct MultiSocketPeer {
     uint32_t arch;
     void *data[SDM_PROTO_NUM_CHANNELS];
     bool go_on;
+
+    /* Main loop before the thread starts: goes with the first byte, or -1. */
+    int fd_to_send;
+
+    /*
+     * The connection's thread, while it waits for `decided` the main loop:
+     * what came with the handshake, or -1.
+     */
+    int fd_received;
 
     /* The connection's thread. */
     QemuThread thread;
@@ -169,6 +189,13 @@ const char *multi_socket_receive(MultiSocketPeer *peer,
                                  const struct sdm_proto_header *header,
                                  const uint8_t *payload);
 
+/* Whoever receives: as place() and placed() of the channel. */
+unsigned multi_socket_place(MultiSocketPeer *peer,
+                            const struct sdm_proto_header *header,
+                            const uint8_t *payload, struct iovec *iov);
+const char *multi_socket_placed(MultiSocketPeer *peer,
+                                const struct sdm_proto_header *header);
+
 /* --- multi-socket-tx.c --- */
 
 void multi_socket_tx_init(MultiSocketPeer *peer);
@@ -189,6 +216,8 @@ void multi_socket_rx_destroy(MultiSocketPeer *peer);
 bool multi_socket_rx_first_frame(MultiSocketPeer *peer,
                                  struct sdm_proto_header *header,
                                  const uint8_t **payload);
+/* Main loop: the connection is dead; wait until nobody receives any more. */
+void multi_socket_rx_end(MultiSocketPeer *peer);
 /* The connection's thread: receive until the connection is dead. */
 void multi_socket_rx_run(MultiSocketPeer *peer);
 

@@ -336,6 +336,29 @@ const char *multi_socket_receive(MultiSocketPeer *peer,
                                               peer, header, payload);
 }
 
+unsigned multi_socket_place(MultiSocketPeer *peer,
+                            const struct sdm_proto_header *header,
+                            const uint8_t *payload, struct iovec *iov)
+{
+    MultiSocketBackend *ms = peer->ms;
+    unsigned channel = SDM_PROTO_CHANNEL(header->type);
+    const MultiSocketChannelOps *ops = ms->channels[channel].ops;
+
+    return ops && ops->place ?
+           ops->place(ms->channels[channel].opaque, peer, header, payload,
+                      iov) : 0;
+}
+
+const char *multi_socket_placed(MultiSocketPeer *peer,
+                                const struct sdm_proto_header *header)
+{
+    MultiSocketBackend *ms = peer->ms;
+    unsigned channel = SDM_PROTO_CHANNEL(peer->rx.direct_header.type);
+
+    return ms->channels[channel].ops->placed(ms->channels[channel].opaque,
+                                             peer, header);
+}
+
 static void peer_deadline(void *opaque)
 {
     MultiSocketPeer *peer = opaque;
@@ -371,6 +394,7 @@ void multi_socket_closed(MultiSocketPeer *peer)
                         ms->listen ? "slave" : "master", peer->name,
                         peer->reason);
         }
+        multi_socket_rx_end(peer);
         peer_disconnect_channels(peer, peer->in_order);
     } else {
         timer_free(peer->deadline);

@@ -81,6 +81,10 @@ MultiSocketPeer *multi_socket_peer_new(MultiSocketBackend *ms,
     peer->ioc = QIO_CHANNEL(object_ref(OBJECT(sioc)));
     peer->fd = sioc->fd;
     peer->handshake_type = handshake_type;
+    peer->passes_fds = qio_channel_has_feature(peer->ioc,
+                                               QIO_CHANNEL_FEATURE_FD_PASS);
+    peer->fd_to_send = -1;
+    peer->fd_received = -1;
     addr = qio_channel_socket_get_remote_address(sioc, NULL);
     peer->name = addr ? socket_uri(addr) : g_strdup("unknown address");
     qemu_sem_init(&peer->decided, 0);
@@ -106,6 +110,9 @@ void multi_socket_peer_unref(MultiSocketPeer *peer)
     }
     multi_socket_rx_destroy(peer);
     multi_socket_tx_destroy(peer);
+    if (peer->fd_received >= 0) {
+        close(peer->fd_received);
+    }
     event_notifier_cleanup(&peer->wakeup);
     qemu_sem_destroy(&peer->decided);
     g_free(peer->reason);
@@ -147,6 +154,23 @@ bool multi_socket_peer_is_established(const MultiSocketPeer *peer)
 const char *multi_socket_peer_name(const MultiSocketPeer *peer)
 {
     return peer->name;
+}
+
+bool multi_socket_peer_pass_fd(MultiSocketPeer *peer, int fd)
+{
+    if (!peer->passes_fds) {
+        return false;
+    }
+    peer->fd_to_send = fd;
+    return true;
+}
+
+int multi_socket_peer_take_fd(MultiSocketPeer *peer)
+{
+    int fd = peer->fd_received;
+
+    peer->fd_received = -1;
+    return fd;
 }
 
 void multi_socket_peer_set_data(MultiSocketPeer *peer, unsigned channel,

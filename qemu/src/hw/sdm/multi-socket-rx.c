@@ -11,13 +11,23 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/iov.h"
 #include "qemu/lockable.h"
 #include "qemu/processor.h"
 #include "qemu/timer.h"
+#include "qemu/units.h"
 #include "multi-socket-internal.h"
 
-/* Room for a whole frame behind the remains of another one. */
-#define RX_SIZE (2 * SDM_PROTO_MAX_FRAME)
+/*
+ * Payload from this size on is received where it belongs, if the channel
+ * says where that is, instead of being copied there.
+ */
+#define RX_DIRECT 4096
+
+/*
+ * Room for a whole frame. Large, so that many small ones come at a time.
+ */
+#define RX_SIZE (SDM_PROTO_MAX_FRAME + 64 * KiB)
 
 /*
  * While other threads receive their answers themselves, the connection's
@@ -37,22 +47,84 @@ typedef enum RxResult {
     RX_DEAD,
 } RxResult;
 
-/* Receive what is there, if there is room. */
-static RxResult rx_recv(MultiSocketPeer *peer)
+/*
+ * As recv(), for the handshake: keep the first file descriptor that comes.
+ * Later the kernel drops what nobody takes.
+ */
+static ssize_t recv_with_fd(MultiSocketPeer *peer, void *buf, size_t size)
+{
+    struct iovec iov = { .iov_base = buf, .iov_len = size };
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr msg = {
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof(control),
+    };
+    ssize_t n = recvmsg(peer->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct cmsghdr *cmsg = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+    if (cmsg && cmsg->cmsg_level == SOL_SOCKET &&
+        cmsg->cmsg_type == SCM_RIGHTS &&
+        cmsg->cmsg_len == CMSG_LEN(sizeof(int))) {
+        int fd;
+
+        memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+        if (peer->fd_received < 0) {
+            peer->fd_received = fd;
+        } else {
+            close(fd);
+        }
+    }
+    return n;
+}
+
+static ssize_t recv_direct(MultiSocketPeer *peer)
+{
+    struct msghdr msg = {
+        .msg_iov = peer->rx.direct,
+        .msg_iovlen = peer->rx.direct_niov,
+    };
+
+    return recvmsg(peer->fd, &msg, MSG_DONTWAIT);
+}
+
+static ssize_t recv_buffer(MultiSocketPeer *peer)
 {
     MultiSocketRx *rx = &peer->rx;
-    ssize_t n;
+    uint8_t *to;
+    size_t room;
 
     if (rx->head) {
         memmove(rx->buf, rx->buf + rx->head, rx->tail - rx->head);
         rx->tail -= rx->head;
         rx->head = 0;
     }
+    to = rx->buf + rx->tail;
+    room = RX_SIZE - rx->tail;
+    return peer->passes_fds && !peer->go_on ?
+           recv_with_fd(peer, to, room) :
+           recv(peer->fd, to, room, MSG_DONTWAIT);
+}
+
+/* Receive what is there: into memory a frame is for, or into the buffer. */
+static RxResult rx_recv(MultiSocketPeer *peer)
+{
+    MultiSocketRx *rx = &peer->rx;
+    ssize_t n;
+
     do {
-        n = recv(peer->fd, rx->buf + rx->tail, RX_SIZE - rx->tail,
-                 MSG_DONTWAIT);
+        n = rx->direct_left ? recv_direct(peer) : recv_buffer(peer);
     } while (n < 0 && errno == EINTR);
 
+    if (n > 0 && rx->direct_left) {
+        iov_discard_front(&rx->direct, &rx->direct_niov, n);
+        rx->direct_left -= n;
+        return RX_DATA;
+    }
     if (n > 0) {
         rx->tail += n;
         return RX_DATA;
@@ -68,7 +140,51 @@ static RxResult rx_recv(MultiSocketPeer *peer)
     return RX_NOTHING;
 }
 
-/* A frame that is complete in the buffer, if there is one. */
+/*
+ * The rest of a frame is to be received directly. What of it is in the buffer
+ * already is copied.
+ */
+static void rx_begin_direct(MultiSocketRx *rx, unsigned niov, size_t length)
+{
+    size_t have = MIN(rx->tail - rx->head, length);
+
+    iov_from_buf(rx->direct_iov, niov, 0, rx->buf + rx->head, have);
+    rx->head += have;
+    rx->direct = rx->direct_iov;
+    rx->direct_niov = niov;
+    iov_discard_front(&rx->direct, &rx->direct_niov, have);
+    rx->direct_left = length - have;
+    rx->is_direct = true;
+}
+
+/* Ask the channel where the data of a large frame belongs. */
+static bool rx_try_direct(MultiSocketPeer *peer,
+                          const struct sdm_proto_header *header)
+{
+    MultiSocketRx *rx = &peer->rx;
+    size_t fixed = header->type == SDM_PROTO_MEM_WRITE ?
+                   sizeof(struct sdm_proto_mem) : 0;
+    unsigned niov;
+
+    if (rx->tail - rx->head < SDM_PROTO_HEADER_SIZE + fixed) {
+        return false;
+    }
+    niov = multi_socket_place(peer, header,
+                              rx->buf + rx->head + SDM_PROTO_HEADER_SIZE,
+                              rx->direct_iov);
+    if (!niov) {
+        return false;
+    }
+    rx->direct_header = *header;
+    rx->head += SDM_PROTO_HEADER_SIZE + fixed;
+    rx_begin_direct(rx, niov, header->length - fixed);
+    return true;
+}
+
+/*
+ * A frame that is complete, if there is one. *@payload is NULL for one whose
+ * data is in its place already.
+ */
 static bool rx_next_frame(MultiSocketPeer *peer,
                           struct sdm_proto_header *header,
                           const uint8_t **payload)
@@ -77,6 +193,16 @@ static bool rx_next_frame(MultiSocketPeer *peer,
     size_t length = rx->tail - rx->head;
     const char *what;
 
+    if (rx->is_direct) {
+        if (rx->direct_left) {
+            return false;
+        }
+        rx->is_direct = false;
+        *header = rx->direct_header;
+        *payload = NULL;
+        return true;
+    }
+
     if (length < SDM_PROTO_HEADER_SIZE) {
         return false;
     }
@@ -84,6 +210,10 @@ static bool rx_next_frame(MultiSocketPeer *peer,
     if (what) {
         multi_socket_peer_fail(peer, "protocol violation: %s", what);
         return false;
+    }
+    if (header->length >= RX_DIRECT && peer->go_on &&
+        rx_try_direct(peer, header)) {
+        return rx_next_frame(peer, header, payload);
     }
     if (length < SDM_PROTO_HEADER_SIZE + header->length) {
         return false;
@@ -111,7 +241,9 @@ static void rx_serve_frames(MultiSocketPeer *peer)
 
     while (!qatomic_read(&peer->dead) && may_receive(peer) &&
            rx_next_frame(peer, &header, &payload)) {
-        const char *what = multi_socket_receive(peer, &header, payload);
+        const char *what = payload ?
+                           multi_socket_receive(peer, &header, payload) :
+                           multi_socket_placed(peer, &header);
 
         if (what) {
             multi_socket_peer_fail(peer, "protocol violation: %s", what);
@@ -280,6 +412,22 @@ void multi_socket_rx_run(MultiSocketPeer *peer)
         begin = get_clock();
         thread_wait(peer, !parked, parked ? RX_PARK_NS : -1);
         slept = get_clock() - begin;
+    }
+}
+
+void multi_socket_rx_end(MultiSocketPeer *peer)
+{
+    MultiSocketRx *rx = &peer->rx;
+
+    WITH_QEMU_LOCK_GUARD(&rx->lock) {
+        /* Not for long: who receives has been woken. */
+        while (rx->busy) {
+            qemu_cond_wait(&rx->freed, &rx->lock);
+        }
+    }
+    if (rx->is_direct) {
+        rx->is_direct = false;
+        multi_socket_placed(peer, NULL);
     }
 }
 

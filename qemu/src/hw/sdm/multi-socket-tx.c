@@ -75,25 +75,46 @@ void multi_socket_peer_fail(MultiSocketPeer *peer, const char *fmt, ...)
     qemu_mutex_unlock(&peer->tx.lock);
 }
 
-/*
- * Write what the socket takes. Returns the number of bytes, or -1 after
- * having declared the connection dead.
- */
+/* Write what the socket takes. Returns the number of bytes, or -errno. */
 static ssize_t tx_write(MultiSocketPeer *peer, struct iovec *iov, size_t niov)
 {
     struct msghdr msg = { .msg_iov = iov, .msg_iovlen = niov };
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = { 0 };
     ssize_t n;
+
+    if (peer->fd_to_send >= 0) {
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof(control);
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.header), &peer->fd_to_send, sizeof(int));
+    }
 
     do {
         n = sendmsg(peer->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
 
+    if (n > 0) {
+        peer->fd_to_send = -1;
+    }
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         return 0;
     }
+    return n < 0 ? -errno : n;
+}
+
+/* Also declares the connection dead if it is. */
+static ssize_t tx_write_locked(MultiSocketPeer *peer, struct iovec *iov,
+                               size_t niov)
+{
+    ssize_t n = tx_write(peer, iov, niov);
+
     if (n < 0) {
-        peer_fail_locked(peer, g_strdup_printf("sending: %s",
-                                               strerror(errno)));
+        peer_fail_locked(peer, g_strdup_printf("sending: %s", strerror(-n)));
     }
     return n;
 }
@@ -120,10 +141,17 @@ static void tx_append(MultiSocketTx *tx, const void *data, size_t length)
     tx->tail += length;
 }
 
-/* Send the queue. False if the socket takes no more, or is dead. */
+/*
+ * Send the queue. False if the socket takes no more, somebody streams, or it
+ * is dead.
+ */
 static bool tx_flush_locked(MultiSocketPeer *peer)
 {
     MultiSocketTx *tx = &peer->tx;
+
+    if (tx->streaming) {
+        return false;
+    }
 
     tx->write_length = 0;
     tx->write_deadline = 0;
@@ -132,7 +160,7 @@ static bool tx_flush_locked(MultiSocketPeer *peer)
             .iov_base = tx->buf + tx->head,
             .iov_len = tx_queued(tx),
         };
-        ssize_t n = tx_write(peer, &iov, 1);
+        ssize_t n = tx_write_locked(peer, &iov, 1);
 
         if (n <= 0) {
             return false;
@@ -154,6 +182,10 @@ int64_t multi_socket_tx_flush(MultiSocketPeer *peer, bool *blocked)
     QEMU_LOCK_GUARD(&tx->lock);
 
     *blocked = false;
+    if (tx->streaming) {
+        /* Who streams also sends what comes meanwhile. */
+        return -1;
+    }
     if (tx->write_deadline) {
         left = tx->write_deadline - get_clock();
         if (left > 0) {
@@ -195,12 +227,12 @@ bool multi_socket_peer_send(MultiSocketPeer *peer, uint16_t type, uint32_t tag,
     if (peer->dead) {
         return false;
     }
-    was_queued = tx_queued(tx);
+    was_queued = tx_queued(tx) || tx->streaming;
     if (was_queued && header.length > TX_COPY) {
         was_queued = !tx_flush_locked(peer);
     }
     if (!was_queued) {
-        sent = tx_write(peer, v, niov + 1);
+        sent = tx_write_locked(peer, v, niov + 1);
         if (sent < 0) {
             return false;
         }
@@ -224,6 +256,98 @@ bool multi_socket_peer_send(MultiSocketPeer *peer, uint16_t type, uint32_t tag,
         event_notifier_set(&peer->wakeup);
     }
     return !peer->dead;
+}
+
+/* Wait until the socket takes more. */
+static int stream_wait(MultiSocketPeer *peer, unsigned timeout_ms)
+{
+    GPollFD fd = { .fd = peer->fd, .events = G_IO_OUT };
+
+    if (qemu_poll_ns(&fd, 1, timeout_ms * (int64_t)SCALE_MS) == 0) {
+        multi_socket_peer_fail(peer, "the peer took no data for %u ms",
+                               timeout_ms);
+        return -ETIMEDOUT;
+    }
+    return qatomic_read(&peer->dead) ? -ECONNRESET : 0;
+}
+
+/* Become the only one who writes to the socket, with the queue empty. */
+static int stream_begin(MultiSocketPeer *peer, unsigned timeout_ms)
+{
+    MultiSocketTx *tx = &peer->tx;
+    int ret = 0;
+
+    qemu_mutex_lock(&tx->lock);
+    while (!ret && !peer->dead && (tx->streaming || !tx_flush_locked(peer))) {
+        if (tx->streaming) {
+            qemu_cond_wait(&tx->room, &tx->lock);
+        } else {
+            qemu_mutex_unlock(&tx->lock);
+            ret = stream_wait(peer, timeout_ms);
+            qemu_mutex_lock(&tx->lock);
+        }
+    }
+    if (!ret && peer->dead) {
+        ret = -ECONNRESET;
+    }
+    tx->streaming = tx->streaming || !ret;
+    qemu_mutex_unlock(&tx->lock);
+    return ret;
+}
+
+static void stream_end(MultiSocketPeer *peer)
+{
+    MultiSocketTx *tx = &peer->tx;
+
+    QEMU_LOCK_GUARD(&tx->lock);
+
+    tx->streaming = false;
+    if (!tx_flush_locked(peer)) {
+        event_notifier_set(&peer->wakeup);
+    }
+    qemu_cond_broadcast(&tx->room);
+}
+
+int multi_socket_peer_stream(MultiSocketPeer *peer, uint16_t type,
+                             uint16_t flags, uint32_t tag,
+                             const struct iovec *iov, size_t niov,
+                             unsigned timeout_ms)
+{
+    struct sdm_proto_header header = {
+        .type = type,
+        .flags = flags,
+        .length = iov_size(iov, niov),
+        .tag = tag,
+    };
+    uint8_t head[SDM_PROTO_HEADER_SIZE];
+    struct iovec v[1 + MULTI_SOCKET_MAX_IOV];
+    struct iovec *left = v;
+    unsigned nleft = niov + 1;
+    int ret;
+
+    assert(niov <= MULTI_SOCKET_MAX_IOV);
+    sdm_proto_put_header(head, &header);
+    v[0] = (struct iovec) { .iov_base = head, .iov_len = sizeof(head) };
+    memcpy(v + 1, iov, niov * sizeof(*iov));
+
+    ret = stream_begin(peer, timeout_ms);
+    if (ret) {
+        return ret;
+    }
+    while (!ret && nleft) {
+        ssize_t n = tx_write(peer, left, nleft);
+
+        if (n < 0) {
+            multi_socket_peer_fail(peer, "sending: %s", strerror(-n));
+            ret = -ECONNRESET;
+        } else if (n == 0) {
+            ret = stream_wait(peer, timeout_ms);
+        } else {
+            iov_discard_front(&left, &nleft, n);
+        }
+    }
+    stream_end(peer);
+    return ret;
 }
 
 /* Make the last frame in the queue longer if it ends at @offset. */

@@ -14,16 +14,18 @@ QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_header) != 16);
 QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_hello) != 24);
 QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_welcome) != 24);
 QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_section) != 8);
-QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_hello_memory) != 16);
+QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_hello_memory) != 24);
 QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_welcome_memory) != 8);
 QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_signals) != 24);
 QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_mem) != 8);
+QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_fill) != 24);
 QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_signal) != 32);
 
 static const struct {
     uint16_t type;
     uint32_t min_length;
     uint32_t max_length;
+    uint16_t flags;
 } frame_limits[] = {
     { SDM_PROTO_HELLO, sizeof(struct sdm_proto_hello),
       SDM_PROTO_MAX_HANDSHAKE },
@@ -35,7 +37,10 @@ static const struct {
       sizeof(struct sdm_proto_mem) },
     { SDM_PROTO_MEM_DATA, 0, SDM_PROTO_MAX_DATA },
     { SDM_PROTO_MEM_WRITE, sizeof(struct sdm_proto_mem) + 1,
-      sizeof(struct sdm_proto_mem) + SDM_PROTO_MAX_DATA },
+      sizeof(struct sdm_proto_mem) + SDM_PROTO_MAX_DATA,
+      SDM_PROTO_FLAG_ACK },
+    { SDM_PROTO_MEM_FILL, sizeof(struct sdm_proto_fill),
+      sizeof(struct sdm_proto_fill), SDM_PROTO_FLAG_ACK },
     { SDM_PROTO_MEM_ERROR, sizeof(struct sdm_proto_mem),
       sizeof(struct sdm_proto_mem) },
     { SDM_PROTO_SIGNAL, sizeof(struct sdm_proto_signal),
@@ -56,12 +61,12 @@ const char *sdm_proto_parse_header(const uint8_t *buf,
     header->tag = ldl_le_p(buf + 8);
     header->arg = ldl_le_p(buf + 12);
 
-    if (header->flags) {
-        return "unknown flags in a frame header";
-    }
     for (i = 0; i < ARRAY_SIZE(frame_limits); i++) {
         if (frame_limits[i].type != header->type) {
             continue;
+        }
+        if (header->flags & ~frame_limits[i].flags) {
+            return "unknown flags in a frame header";
         }
         if (header->length < frame_limits[i].min_length ||
             header->length > frame_limits[i].max_length) {
@@ -167,6 +172,11 @@ const char *sdm_proto_parse_hello_memory(const uint8_t *buf, size_t length,
     }
     mem->size = ldq_le_p(buf);
     mem->base = ldq_le_p(buf + 8);
+    mem->flags = ldl_le_p(buf + 16);
+    mem->reserved = ldl_le_p(buf + 20);
+    if (mem->flags & ~SDM_PROTO_MEMORY_FD) {
+        return "unknown flags of the slave's RAM";
+    }
     if (!mem->size || mem->size % 4096 || mem->base % 4096 ||
         mem->base + (mem->size - 1) < mem->base) {
         return "impossible size or base of the slave's RAM";
@@ -234,6 +244,13 @@ void sdm_proto_parse_mem(const uint8_t *buf, struct sdm_proto_mem *mem)
     mem->offset = ldq_le_p(buf);
 }
 
+void sdm_proto_parse_fill(const uint8_t *buf, struct sdm_proto_fill *fill)
+{
+    fill->offset = ldq_le_p(buf);
+    fill->length = ldq_le_p(buf + 8);
+    fill->pattern = ldq_le_p(buf + 16);
+}
+
 void sdm_proto_parse_signal(const uint8_t *buf, struct sdm_proto_signal *signal)
 {
     signal->source = ldl_le_p(buf);
@@ -256,6 +273,13 @@ void sdm_proto_put_header(uint8_t *buf, const struct sdm_proto_header *header)
 void sdm_proto_put_mem(uint8_t *buf, const struct sdm_proto_mem *mem)
 {
     stq_le_p(buf, mem->offset);
+}
+
+void sdm_proto_put_fill(uint8_t *buf, const struct sdm_proto_fill *fill)
+{
+    stq_le_p(buf, fill->offset);
+    stq_le_p(buf + 8, fill->length);
+    stq_le_p(buf + 16, fill->pattern);
 }
 
 void sdm_proto_put_signal(uint8_t *buf, const struct sdm_proto_signal *signal)
@@ -331,6 +355,8 @@ void sdm_proto_add_hello_memory(GByteArray *out,
 {
     add64(out, mem->size);
     add64(out, mem->base);
+    add32(out, mem->flags);
+    add32(out, 0);
 }
 
 void sdm_proto_add_welcome_memory(GByteArray *out,

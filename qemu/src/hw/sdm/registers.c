@@ -11,6 +11,7 @@
 #include "qemu/log.h"
 #include "hw/sdm/core.h"
 #include "hw/sdm/hostmem-network.h"
+#include "dma.h"
 #include "trace.h"
 
 /* One half of a 64-bit value: at @lo the lower, behind it the upper. */
@@ -77,20 +78,23 @@ static uint32_t read_rx(SDMCore *core, hwaddr addr)
 static uint32_t read_peer_memory(SDMCore *core, uint32_t id, unsigned field)
 {
     MemoryBackendNetwork *nm = sdm_core_memory(core);
-    uint64_t offset, size, base;
+    SDMSlaveMemory memory;
 
-    if (!nm || !memory_backend_network_slave(nm, id, &offset, &size, &base)) {
+    if (!nm || !memory_backend_network_slave(nm, id, &memory)) {
         return 0;
     }
     switch (field) {
     case SDM_PEER_MEM_OFFSET_LO:
     case SDM_PEER_MEM_OFFSET_HI:
-        return half(offset, field, SDM_PEER_MEM_OFFSET_LO);
+        return half(memory.offset, field, SDM_PEER_MEM_OFFSET_LO);
     case SDM_PEER_MEM_SIZE_LO:
     case SDM_PEER_MEM_SIZE_HI:
-        return half(size, field, SDM_PEER_MEM_SIZE_LO);
+        return half(memory.size, field, SDM_PEER_MEM_SIZE_LO);
+    case SDM_PEER_MEM_BASE_LO:
+    case SDM_PEER_MEM_BASE_HI:
+        return half(memory.base, field, SDM_PEER_MEM_BASE_LO);
     default:
-        return half(base, field, SDM_PEER_MEM_BASE_LO);
+        return memory.mapped ? SDM_PEER_MEM_MAPPED : 0;
     }
 }
 
@@ -115,6 +119,7 @@ static uint32_t read_peer(SDMCore *core, uint32_t id, unsigned field)
     case SDM_PEER_GENERATION:
         return peer->generation;
     case SDM_PEER_MEM_OFFSET_LO ... SDM_PEER_MEM_BASE_HI:
+    case SDM_PEER_MEM_FLAGS:
         return read_peer_memory(core, id, field);
     case SDM_PEER_ACTION:
         return peer->action;
@@ -143,8 +148,8 @@ static uint32_t read32(SDMCore *core, hwaddr addr)
     case SDM_REG_VERSION:
         return SDM_VERSION;
     case SDM_REG_FEATURES:
-        return nm && memory_backend_network_window(nm, &base, &size) ?
-               SDM_FEAT_WINDOW : 0;
+        return (nm && memory_backend_network_window(nm, &base, &size) ?
+                SDM_FEAT_WINDOW : 0) | (core->dma ? SDM_FEAT_DMA : 0);
     case SDM_REG_ID:
         return core->id;
     case SDM_REG_NUM_IDS:
@@ -170,6 +175,8 @@ static uint32_t read32(SDMCore *core, hwaddr addr)
         return read_errors(core, addr);
     case SDM_REG_WINDOW_BASE_LO ... SDM_REG_WINDOW_SIZE_HI:
         return read_window(core, addr);
+    case SDM_REG_DMA_RING_LO ... SDM_REG_DMA_STATUS:
+        return core->dma ? sdm_dma_read(core->dma, addr) : 0;
     case SDM_REG_PEER_CHANGED(0) ... SDM_REG_PEER_CHANGED(SDM_MAX_IDS - 1):
         return core->peer_changed[(addr - SDM_REG_PEER_CHANGED(0)) / 4];
     case SDM_REG_TX_FREE(0) ... SDM_REG_TX_FREE(SDM_MAX_IDS - 1):
@@ -214,6 +221,12 @@ static void write32(SDMCore *core, hwaddr addr, uint32_t value)
     case SDM_REG_ERR_STATUS:
         if (sdm_core_memory(core)) {
             memory_backend_network_clear_errors(sdm_core_memory(core), false);
+            sdm_core_update_irq(core);
+        }
+        break;
+    case SDM_REG_DMA_RING_LO ... SDM_REG_DMA_STATUS:
+        if (core->dma) {
+            sdm_dma_write(core->dma, addr, value);
             sdm_core_update_irq(core);
         }
         break;

@@ -1,5 +1,5 @@
 /*
- * The RAM of a slave in the master's window: accesses go over the network
+ * The RAM of a slave in the master's window
  *
  * A load sends a request and waits for the answer, without the BQL and for a
  * bounded time. A store is posted: it leaves together with others, and waits
@@ -10,26 +10,21 @@
  */
 
 #include "qemu/osdep.h"
+#include "qapi/error.h"
 #include "qemu/bswap.h"
+#include "qemu/iov.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
-#include "qemu/queue.h"
 #include "qemu/thread.h"
-#include "qemu/timer.h"
 #include "sdm/sdm-regs.h"
 #include "remote-ram.h"
 
-#define TYPE_SDM_REMOTE_RAM "sdm-remote-ram"
-OBJECT_DECLARE_SIMPLE_TYPE(SDMRemoteRAM, SDM_REMOTE_RAM)
-
 /* A load under way; lives on the stack of the thread that waits. */
 typedef struct RemoteLoad {
-    QLIST_ENTRY(RemoteLoad) next;
-    uint32_t tag;
-    unsigned size;
+    SDMRemoteRequest request;
+    uint8_t value[8];
+    uint32_t cause;
     bool done;
-    uint32_t result; /* SDM_MEM_* */
-    uint64_t value;
 } RemoteLoad;
 
 /*
@@ -40,18 +35,21 @@ struct SDMRemoteRAM {
     Object parent_obj;
 
     MemoryRegion mr;
-    MemoryRegion *window;
+    MemoryRegion *window; /* NULL: not shown yet */
     uint64_t offset;
+    bool mapped;
     MultiSocketPeer *peer;
     unsigned timeout_ms;
     SDMRemoteRAMError *error;
     void *opaque;
     Object *owner;
 
-    /* Protects all below. Nothing is locked after it. */
+    /* Protects all below. Requests' done() is called with it. */
     QemuMutex lock;
-    QLIST_HEAD(, RemoteLoad) loads;
+    QLIST_HEAD(, SDMRemoteRequest) requests;
+    SDMRemoteRequest *placing; /* its data is being received */
     uint32_t next_tag;
+    bool gone;
 };
 
 static MemTxResult remote_ram_error(SDMRemoteRAM *ram, hwaddr addr,
@@ -66,35 +64,167 @@ static uint32_t error_cause(int error)
     return error == -ETIMEDOUT ? SDM_ERR_TIMEOUT : SDM_ERR_LOST;
 }
 
+/*
+ * ------------------------------------------------------------------------
+ * Requests
+ */
+
+static bool request_begin(SDMRemoteRAM *ram, SDMRemoteRequest *request)
+{
+    QEMU_LOCK_GUARD(&ram->lock);
+
+    request->tag = ram->next_tag++;
+    request->listed = !ram->gone;
+    if (request->listed) {
+        QLIST_INSERT_HEAD(&ram->requests, request, next);
+    }
+    return request->listed;
+}
+
+/* Forget a request. False if done() has been called meanwhile. */
+static bool request_cancel(SDMRemoteRAM *ram, SDMRemoteRequest *request)
+{
+    QEMU_LOCK_GUARD(&ram->lock);
+
+    if (!request->listed) {
+        return false;
+    }
+    request->listed = false;
+    QLIST_REMOVE(request, next);
+    if (ram->placing == request) {
+        ram->placing = NULL;
+    }
+    return true;
+}
+
+static void request_end_locked(SDMRemoteRequest *request, uint32_t cause)
+{
+    request->listed = false;
+    QLIST_REMOVE(request, next);
+    request->done(request, cause);
+}
+
+static SDMRemoteRequest *request_find_locked(SDMRemoteRAM *ram, uint32_t tag)
+{
+    SDMRemoteRequest *request;
+
+    QLIST_FOREACH(request, &ram->requests, next) {
+        if (request->tag == tag) {
+            return request;
+        }
+    }
+    return NULL;
+}
+
+/* Returns 0 or SDM_ERR_*: then done() has not been and will not be called. */
+static uint32_t request_sent(SDMRemoteRAM *ram, SDMRemoteRequest *request,
+                             int error)
+{
+    if (!error || !request_cancel(ram, request)) {
+        return 0;
+    }
+    return error_cause(error);
+}
+
+uint32_t sdm_remote_ram_read(SDMRemoteRAM *ram, SDMRemoteRequest *request,
+                             uint64_t offset)
+{
+    struct sdm_proto_mem mem = { .offset = offset };
+    uint8_t buf[sizeof(mem)];
+    struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+    bool ok;
+
+    if (!request_begin(ram, request)) {
+        return SDM_ERR_LOST;
+    }
+    sdm_proto_put_mem(buf, &mem);
+    ok = multi_socket_peer_send(ram->peer, SDM_PROTO_MEM_READ, request->tag,
+                                request->length, &iov, 1);
+    return request_sent(ram, request, ok ? 0 : -ECONNRESET);
+}
+
+uint32_t sdm_remote_ram_write(SDMRemoteRAM *ram, SDMRemoteRequest *request,
+                              uint64_t offset)
+{
+    struct sdm_proto_mem mem = { .offset = offset };
+    uint8_t buf[sizeof(mem)];
+    struct iovec iov[MULTI_SOCKET_MAX_IOV];
+    int ret;
+
+    assert(request->niov < ARRAY_SIZE(iov));
+    iov[0] = (struct iovec) { .iov_base = buf, .iov_len = sizeof(buf) };
+    memcpy(iov + 1, request->iov, request->niov * sizeof(*iov));
+    if (!request_begin(ram, request)) {
+        return SDM_ERR_LOST;
+    }
+    sdm_proto_put_mem(buf, &mem);
+    ret = multi_socket_peer_stream(ram->peer, SDM_PROTO_MEM_WRITE,
+                                   SDM_PROTO_FLAG_ACK, request->tag, iov,
+                                   request->niov + 1, ram->timeout_ms);
+    return request_sent(ram, request, ret);
+}
+
+uint32_t sdm_remote_ram_fill(SDMRemoteRAM *ram, SDMRemoteRequest *request,
+                             uint64_t offset, uint64_t length,
+                             uint64_t pattern)
+{
+    struct sdm_proto_fill fill = {
+        .offset = offset,
+        .length = length,
+        .pattern = pattern,
+    };
+    uint8_t buf[sizeof(fill)];
+    struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+    int ret;
+
+    if (!request_begin(ram, request)) {
+        return SDM_ERR_LOST;
+    }
+    sdm_proto_put_fill(buf, &fill);
+    ret = multi_socket_peer_stream(ram->peer, SDM_PROTO_MEM_FILL,
+                                   SDM_PROTO_FLAG_ACK, request->tag, &iov, 1,
+                                   ram->timeout_ms);
+    return request_sent(ram, request, ret);
+}
+
+/*
+ * ------------------------------------------------------------------------
+ * Accesses by CPUs
+ */
+
+static void load_done(SDMRemoteRequest *request, uint32_t cause)
+{
+    RemoteLoad *load = container_of(request, RemoteLoad, request);
+
+    load->cause = cause;
+    qatomic_store_release(&load->done, true);
+}
+
 /* Returns 0 or SDM_ERR_*. */
 static uint32_t remote_load(SDMRemoteRAM *ram, hwaddr addr, unsigned size,
                             uint64_t *value)
 {
-    RemoteLoad load = { .size = size };
-    struct sdm_proto_mem mem = { .offset = addr };
-    uint8_t buf[sizeof(mem)];
-    struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+    RemoteLoad load = {
+        .request.niov = 1,
+        .request.length = size,
+        .request.done = load_done,
+    };
+    struct iovec iov = { .iov_base = load.value, .iov_len = size };
+    uint32_t cause;
     int ret;
 
-    WITH_QEMU_LOCK_GUARD(&ram->lock) {
-        load.tag = ram->next_tag++;
-        QLIST_INSERT_HEAD(&ram->loads, &load, next);
+    load.request.iov = &iov;
+    cause = sdm_remote_ram_read(ram, &load.request, addr);
+    if (cause) {
+        return cause;
     }
-    sdm_proto_put_mem(buf, &mem);
-    ret = -ECONNRESET;
-    if (multi_socket_peer_send(ram->peer, SDM_PROTO_MEM_READ, load.tag, size,
-                               &iov, 1)) {
-        ret = multi_socket_peer_wait_answer(ram->peer, &load.done,
-                                            ram->timeout_ms);
-    }
-    WITH_QEMU_LOCK_GUARD(&ram->lock) {
-        QLIST_REMOVE(&load, next);
-    }
-    if (ret) {
+    ret = multi_socket_peer_wait_answer(ram->peer, &load.done,
+                                        ram->timeout_ms);
+    if (ret && request_cancel(ram, &load.request)) {
         return error_cause(ret);
     }
-    *value = load.value;
-    return load.result == SDM_MEM_OK ? 0 : SDM_ERR_REFUSED;
+    *value = ldn_le_p(load.value, size);
+    return load.cause;
 }
 
 /*
@@ -166,28 +296,84 @@ static const MemoryRegionOps remote_ram_ops = {
     .impl = { .min_access_size = 1, .max_access_size = 8 },
 };
 
+/*
+ * ------------------------------------------------------------------------
+ * Answers
+ */
+
+static uint32_t answer_cause(uint32_t result)
+{
+    switch (result) {
+    case SDM_MEM_OK:
+        return 0;
+    default:
+        return SDM_ERR_REFUSED;
+    }
+}
+
+/* The request that an answer belongs to, or NULL if none can. */
+static SDMRemoteRequest *answer_find_locked(SDMRemoteRAM *ram,
+                                            const struct sdm_proto_header *h)
+{
+    SDMRemoteRequest *request = request_find_locked(ram, h->tag);
+
+    if (!request || h->length != (h->arg == SDM_MEM_OK ? request->length :
+                                                         0)) {
+        return NULL;
+    }
+    return request;
+}
+
+static const char no_such_request[] = "answer that fits no request";
+
 static const char *remote_ram_answer(SDMRemoteRAM *ram,
                                      const struct sdm_proto_header *header,
                                      const uint8_t *payload)
 {
-    RemoteLoad *load;
+    SDMRemoteRequest *request;
 
     QEMU_LOCK_GUARD(&ram->lock);
 
-    QLIST_FOREACH(load, &ram->loads, next) {
-        if (load->tag == header->tag && !load->done) {
-            break;
-        }
+    request = answer_find_locked(ram, header);
+    if (!request) {
+        return no_such_request;
     }
-    if (!load) {
-        return "answer to a read that nobody waits for";
+    if (header->length) {
+        iov_from_buf(request->iov, request->niov, 0, payload, header->length);
     }
-    if (header->length != (header->arg == SDM_MEM_OK ? load->size : 0)) {
-        return "answer to a read has the wrong length";
+    request_end_locked(request, answer_cause(header->arg));
+    return NULL;
+}
+
+unsigned sdm_remote_ram_place(SDMRemoteRAM *ram,
+                              const struct sdm_proto_header *header,
+                              struct iovec *iov)
+{
+    SDMRemoteRequest *request;
+
+    QEMU_LOCK_GUARD(&ram->lock);
+
+    if (header->type != SDM_PROTO_MEM_DATA) {
+        return 0;
     }
-    load->result = header->arg;
-    load->value = header->length ? ldn_le_p(payload, header->length) : 0;
-    qatomic_store_release(&load->done, true);
+    request = answer_find_locked(ram, header);
+    ram->placing = request;
+    if (!request) {
+        return 0;
+    }
+    memcpy(iov, request->iov, request->niov * sizeof(*iov));
+    return request->niov;
+}
+
+const char *sdm_remote_ram_placed(SDMRemoteRAM *ram,
+                                  const struct sdm_proto_header *header)
+{
+    QEMU_LOCK_GUARD(&ram->lock);
+
+    if (header && ram->placing) {
+        request_end_locked(ram->placing, 0);
+    }
+    ram->placing = NULL;
     return NULL;
 }
 
@@ -212,32 +398,88 @@ const char *sdm_remote_ram_receive(SDMRemoteRAM *ram,
     }
 }
 
-SDMRemoteRAM *sdm_remote_ram_new(Object *owner, MemoryRegion *window,
-                                 uint64_t offset, uint64_t size,
+/*
+ * ------------------------------------------------------------------------
+ * Life
+ */
+
+unsigned sdm_remote_ram_timeout(const SDMRemoteRAM *ram)
+{
+    return ram->timeout_ms;
+}
+
+void sdm_remote_ram_fail(SDMRemoteRAM *ram)
+{
+    multi_socket_peer_fail(ram->peer, "no answer for %u ms", ram->timeout_ms);
+}
+
+void *sdm_remote_ram_host(SDMRemoteRAM *ram)
+{
+    return ram->mapped ? memory_region_get_ram_ptr(&ram->mr) : NULL;
+}
+
+uint64_t sdm_remote_ram_size(SDMRemoteRAM *ram)
+{
+    return memory_region_size(&ram->mr);
+}
+
+bool sdm_remote_ram_is_mapped(const SDMRemoteRAM *ram)
+{
+    return ram->mapped;
+}
+
+SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size, int fd,
                                  MultiSocketPeer *peer, unsigned timeout_ms,
-                                 SDMRemoteRAMError *error, void *opaque)
+                                 SDMRemoteRAMError *error, void *opaque,
+                                 Error **errp)
 {
     SDMRemoteRAM *ram = SDM_REMOTE_RAM(object_new(TYPE_SDM_REMOTE_RAM));
     g_autofree char *name =
         g_strdup_printf("sdm-slave-ram-%u", multi_socket_peer_id(peer));
 
     ram->peer = multi_socket_peer_ref(peer);
-    ram->window = window;
-    ram->offset = offset;
     ram->timeout_ms = timeout_ms;
     ram->error = error;
     ram->opaque = opaque;
     ram->owner = object_ref(owner);
 
-    memory_region_init_io(&ram->mr, OBJECT(ram), &remote_ram_ops, ram, name,
-                          size);
-    memory_region_add_subregion(window, offset, &ram->mr);
+    if (fd < 0) {
+        memory_region_init_io(&ram->mr, OBJECT(ram), &remote_ram_ops, ram,
+                              name, size);
+    } else if (memory_region_init_ram_from_fd(&ram->mr, OBJECT(ram), name,
+                                              size,
+                                              RAM_SHARED | RAM_NORESERVE, fd,
+                                              0, errp)) {
+        ram->mapped = true;
+    } else {
+        close(fd);
+        object_unref(OBJECT(ram));
+        return NULL;
+    }
     return ram;
+}
+
+void sdm_remote_ram_map(SDMRemoteRAM *ram, MemoryRegion *window,
+                        uint64_t offset)
+{
+    ram->window = window;
+    ram->offset = offset;
+    memory_region_add_subregion(window, offset, &ram->mr);
 }
 
 void sdm_remote_ram_remove(SDMRemoteRAM *ram)
 {
-    memory_region_del_subregion(ram->window, &ram->mr);
+    WITH_QEMU_LOCK_GUARD(&ram->lock) {
+        SDMRemoteRequest *request;
+
+        ram->gone = true;
+        while ((request = QLIST_FIRST(&ram->requests))) {
+            request_end_locked(request, SDM_ERR_LOST);
+        }
+    }
+    if (ram->window) {
+        memory_region_del_subregion(ram->window, &ram->mr);
+    }
     object_unref(OBJECT(ram));
 }
 
@@ -246,7 +488,7 @@ static void remote_ram_init(Object *obj)
     SDMRemoteRAM *ram = SDM_REMOTE_RAM(obj);
 
     qemu_mutex_init(&ram->lock);
-    QLIST_INIT(&ram->loads);
+    QLIST_INIT(&ram->requests);
 }
 
 static void remote_ram_finalize(Object *obj)

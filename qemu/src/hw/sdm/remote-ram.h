@@ -1,5 +1,8 @@
 /*
- * The RAM of a slave in the master's window: accesses go over the network
+ * The RAM of a slave in the master's window
+ *
+ * Either accesses to it are forwarded over the network, or it is mapped:
+ * master and slave are on one host, and the slave has passed its memory.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -7,9 +10,11 @@
 #define HW_SDM_REMOTE_RAM_H
 
 #include "exec/memory.h"
+#include "qemu/queue.h"
 #include "hw/sdm/multi-socket.h"
 
-typedef struct SDMRemoteRAM SDMRemoteRAM;
+#define TYPE_SDM_REMOTE_RAM "sdm-remote-ram"
+OBJECT_DECLARE_SIMPLE_TYPE(SDMRemoteRAM, SDM_REMOTE_RAM)
 
 /*
  * What happens to failed accesses. Any thread that accesses memory; returns
@@ -20,27 +25,85 @@ typedef MemTxResult SDMRemoteRAMError(void *opaque, uint32_t id,
                                       uint32_t cause);
 
 /**
- * sdm_remote_ram_new - create and map the region of a slave. Main loop.
+ * struct SDMRemoteRequest - a transfer under way
+ * @iov: the memory here; valid until the end, of a write until it has started
+ * @niov: its number of elements, less than MULTI_SOCKET_MAX_IOV
+ * @length: length of the data of the answer; 0 if only an acknowledgement is
+ *     expected
+ * @done: called once, when the transfer has ended, with 0 or SDM_ERR_*. Any
+ *     thread; a lock is held, no function of this file may be called.
+ *
+ * The members after @done are private.
+ */
+typedef struct SDMRemoteRequest SDMRemoteRequest;
+struct SDMRemoteRequest {
+    const struct iovec *iov;
+    unsigned niov;
+    uint32_t length;
+    void (*done)(SDMRemoteRequest *request, uint32_t cause);
+
+    QLIST_ENTRY(SDMRemoteRequest) next;
+    uint32_t tag;
+    bool listed;
+};
+
+/**
+ * sdm_remote_ram_new - create the region of a slave. Main loop.
  * @owner: not a device: the memory core would refuse a second vCPU
- * @window: container to map it in
- * @offset: where
  * @size: bytes
+ * @fd: file with the RAM, which becomes the region's; -1 to forward accesses
  * @peer: connection to the slave
  * @timeout_ms: a slave that does not answer for so long is dropped
  * @error: called for failed accesses
  * @opaque: its first argument
+ * @errp: set if the file cannot be mapped
  */
-SDMRemoteRAM *sdm_remote_ram_new(Object *owner, MemoryRegion *window,
-                                 uint64_t offset, uint64_t size,
+SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size, int fd,
                                  MultiSocketPeer *peer, unsigned timeout_ms,
-                                 SDMRemoteRAMError *error, void *opaque);
+                                 SDMRemoteRAMError *error, void *opaque,
+                                 Error **errp);
 
-/* Main loop: the connection is over. Unmaps; freed when nobody uses it. */
+/* Main loop: show it in @window. */
+void sdm_remote_ram_map(SDMRemoteRAM *ram, MemoryRegion *window,
+                        uint64_t offset);
+
+/*
+ * Main loop: the connection is over. All requests end, the region is unmapped
+ * and freed when nobody uses it.
+ */
 void sdm_remote_ram_remove(SDMRemoteRAM *ram);
 
-/* The connection's thread: a frame of the memory channel. */
+/* As the operations of the same names of the memory channel. */
 const char *sdm_remote_ram_receive(SDMRemoteRAM *ram,
                                    const struct sdm_proto_header *header,
                                    const uint8_t *payload);
+unsigned sdm_remote_ram_place(SDMRemoteRAM *ram,
+                              const struct sdm_proto_header *header,
+                              struct iovec *iov);
+const char *sdm_remote_ram_placed(SDMRemoteRAM *ram,
+                                  const struct sdm_proto_header *header);
+
+/* How long to wait for an answer, ms; and what to do after that. Any thread. */
+unsigned sdm_remote_ram_timeout(const SDMRemoteRAM *ram);
+void sdm_remote_ram_fail(SDMRemoteRAM *ram);
+
+/* The RAM itself if it is mapped, or NULL. */
+void *sdm_remote_ram_host(SDMRemoteRAM *ram);
+uint64_t sdm_remote_ram_size(SDMRemoteRAM *ram);
+bool sdm_remote_ram_is_mapped(const SDMRemoteRAM *ram);
+
+/*
+ * Start a transfer of at most SDM_PROTO_MAX_DATA bytes (fill: any number) with
+ * a slave whose RAM is not mapped. Without the BQL. Writes may wait for the
+ * network, and their memory is free when they return. If they do not return 0
+ * but a SDM_ERR_*, done() is not called.
+ */
+uint32_t sdm_remote_ram_read(SDMRemoteRAM *ram, SDMRemoteRequest *request,
+                             uint64_t offset);
+uint32_t sdm_remote_ram_write(SDMRemoteRAM *ram, SDMRemoteRequest *request,
+                              uint64_t offset);
+uint32_t sdm_remote_ram_fill(SDMRemoteRAM *ram, SDMRemoteRequest *request,
+                             uint64_t offset, uint64_t length,
+                             uint64_t pattern);
 
 #endif

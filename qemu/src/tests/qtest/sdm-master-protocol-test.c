@@ -191,7 +191,7 @@ static void test_truncated(void)
 static void test_slow(void)
 {
     int fd, real, i;
-    uint8_t bytes[SDM_PROTO_HEADER_SIZE + 80];
+    uint8_t bytes[SDM_PROTO_HEADER_SIZE + 88];
     ssize_t n;
     int pair[2];
     const RawHello hello = {
@@ -485,7 +485,7 @@ static void test_link_frames(void)
     expect_violation(fd, "unknown flags in a frame header");
 
     fd = raw_join(rig);
-    raw_send_header(fd, SDM_PROTO_MEM_DATA, 0, 0x10001, 0, 0);
+    raw_send_header(fd, SDM_PROTO_MEM_DATA, 0, SDM_PROTO_MAX_DATA + 1, 0, 0);
     expect_violation(fd, "frame length out of range");
 
     fd = raw_join(rig);

@@ -138,7 +138,8 @@ static void test_layout(void)
     unsigned id;
 
     start(NULL, true);
-    g_assert_cmphex(get_reg(master, SDM_REG_FEATURES), ==, SDM_FEAT_WINDOW);
+    g_assert_cmphex(get_reg(master, SDM_REG_FEATURES), ==,
+                    SDM_FEAT_WINDOW | SDM_FEAT_DMA);
     g_assert_cmphex(get_reg64(master, SDM_REG_WINDOW_BASE_LO), ==,
                     WINDOW_BASE);
     g_assert_cmphex(get_reg64(master, SDM_REG_WINDOW_SIZE_LO), ==,

@@ -78,15 +78,17 @@ static void test_header_limits(void)
         uint16_t type;
         uint32_t min;
         uint32_t max;
+        uint16_t flags;
     } types[] = {
         { 0x0001, 24, 1024 },
         { 0x0002, 24, 1024 },
         { 0x0003, 0, 1024 },
         { 0x0004, 0, 0 },
         { 0x0100, 8, 8 },
-        { 0x0101, 0, 0x10000 },
-        { 0x0102, 9, 0x10008 },
+        { 0x0101, 0, 0x100000 },
+        { 0x0102, 9, 0x100008, 1 },
         { 0x0103, 8, 8 },
+        { 0x0104, 24, 24, 1 },
         { 0x0200, 32, 32 },
         { 0x0201, 0, 0 },
         { 0x0202, 0, 0 },
@@ -105,8 +107,9 @@ static void test_header_limits(void)
         g_assert_cmpuint(SDM_PROTO_HEADER_SIZE + types[i].max, <=,
                          SDM_PROTO_MAX_FRAME);
         for (j = 0; j < 16; j++) {
-            g_assert_false(header_is_good(types[i].type, 1 << j,
-                                          types[i].min));
+            g_assert_true(header_is_good(types[i].type, 1 << j,
+                                         types[i].min) ==
+                          !!(types[i].flags & (1 << j)));
         }
     }
 
@@ -141,9 +144,10 @@ static const uint8_t hello_bytes[] = {
     0x77, 0x77, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00,
     0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa,
     /* memory */
-    0x01, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x01, 0x00, 0x18, 0x00, 0x00, 0x00, 0x00, 0x00,
     0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
     0x00, 0x00, 0x00, 0x40, 0x00, 0x00, 0x00, 0x00,
+    0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
     /* signals, longer than this version has it */
     0x02, 0x00, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00,
     0x40, 0x00, 0x00, 0x00, 0x20, 0x00, 0x00, 0x00,
@@ -155,7 +159,7 @@ static const uint8_t hello_bytes[] = {
 };
 
 /* Ends of sections in it: there, a message may end. */
-static const size_t hello_ends[] = { 24, 40, 64, 104, 112 };
+static const size_t hello_ends[] = { 24, 40, 72, 112, 120 };
 
 static void test_hello(void)
 {
@@ -176,14 +180,15 @@ static void test_hello(void)
 
     g_assert_null(sections.body[SDM_PROTO_CHANNEL_LINK]);
     g_assert_true(sections.body[SDM_PROTO_CHANNEL_MEMORY] == hello_bytes + 48);
-    g_assert_cmpuint(sections.length[SDM_PROTO_CHANNEL_MEMORY], ==, 16);
-    g_assert_true(sections.body[SDM_PROTO_CHANNEL_SIGNAL] == hello_bytes + 72);
+    g_assert_cmpuint(sections.length[SDM_PROTO_CHANNEL_MEMORY], ==, 24);
+    g_assert_true(sections.body[SDM_PROTO_CHANNEL_SIGNAL] == hello_bytes + 80);
     g_assert_cmpuint(sections.length[SDM_PROTO_CHANNEL_SIGNAL], ==, 32);
 
     g_assert_null(sdm_proto_parse_hello_memory(sections.body[1],
                                                sections.length[1], &mem));
     g_assert_cmphex(mem.size, ==, 0x1000);
     g_assert_cmphex(mem.base, ==, 0x40000000);
+    g_assert_cmphex(mem.flags, ==, SDM_PROTO_MEMORY_FD);
     g_assert_null(sdm_proto_parse_signals(sections.body[2],
                                           sections.length[2], &signals));
     g_assert_cmphex(signals.num_signals, ==, 0x40);
@@ -368,7 +373,7 @@ static void test_welcome(void)
 static bool memory_is_good(uint64_t size, uint64_t base)
 {
     struct sdm_proto_hello_memory mem;
-    uint8_t bytes[16];
+    uint8_t bytes[24] = { 0 };
 
     stq_le_p(bytes, size);
     stq_le_p(bytes + 8, base);
@@ -378,8 +383,9 @@ static bool memory_is_good(uint64_t size, uint64_t base)
 static void test_memory_section(void)
 {
     struct sdm_proto_hello_memory mem;
-    uint8_t bytes[16] = { 0, 16 };
+    uint8_t bytes[24] = { 0, 16 };
     size_t length;
+    unsigned i;
 
     for (length = 0; length < sizeof(bytes); length++) {
         g_autofree uint8_t *copy = exact_copy(bytes, length);
@@ -387,6 +393,13 @@ static void test_memory_section(void)
         g_assert_nonnull(sdm_proto_parse_hello_memory(copy, length, &mem));
     }
     g_assert_null(sdm_proto_parse_hello_memory(bytes, sizeof(bytes), &mem));
+
+    for (i = 0; i < 32; i++) {
+        stl_le_p(bytes + 16, 1u << i);
+        g_assert_true((i == 0) == !sdm_proto_parse_hello_memory(bytes,
+                                                                sizeof(bytes),
+                                                                &mem));
+    }
 
     g_assert_true(memory_is_good(4096, 0));
     g_assert_true(memory_is_good(4096, 4096));
@@ -424,7 +437,7 @@ static void test_signals_section(void)
     size_t length;
 
     for (length = 0; length <= 24; length++) {
-        g_autofree uint8_t *copy = exact_copy(hello_bytes + 72, length);
+        g_autofree uint8_t *copy = exact_copy(hello_bytes + 80, length);
 
         g_assert_true((length == 24) ==
                       !sdm_proto_parse_signals(copy, length, &signals));
@@ -505,7 +518,7 @@ static void test_compose_hello(void)
         .features = 0x01020304, .id = 2, .arch = 0x28,
     };
     const struct sdm_proto_hello_memory mem = {
-        .size = 0x1000, .base = 0x40000000,
+        .size = 0x1000, .base = 0x40000000, .flags = SDM_PROTO_MEMORY_FD,
     };
     const struct sdm_proto_signals signals = {
         .num_signals = 0x40, .credits = 0x20, .boot_signal = 0,
@@ -522,12 +535,12 @@ static void test_compose_hello(void)
     sdm_proto_add_signals(body, &signals);
     sdm_proto_add_section(out, SDM_PROTO_CHANNEL_SIGNAL, body);
 
-    g_assert_cmpuint(out->len, ==, 24 + 8 + 16 + 8 + 24);
+    g_assert_cmpuint(out->len, ==, 24 + 8 + 24 + 8 + 24);
     g_assert_cmpmem(out->data, 24, hello_bytes, 24);
-    g_assert_cmpmem(out->data + 24, 24, hello_bytes + 40, 24);
-    g_assert_cmpmem(out->data + 48, 2, hello_bytes + 64, 2);
-    g_assert_cmphex(lduw_le_p(out->data + 50), ==, 24);
-    g_assert_cmpmem(out->data + 56, 24, hello_bytes + 72, 24);
+    g_assert_cmpmem(out->data + 24, 32, hello_bytes + 40, 32);
+    g_assert_cmpmem(out->data + 56, 2, hello_bytes + 72, 2);
+    g_assert_cmphex(lduw_le_p(out->data + 58), ==, 24);
+    g_assert_cmpmem(out->data + 64, 24, hello_bytes + 80, 24);
 }
 
 static void test_compose_welcome(void)

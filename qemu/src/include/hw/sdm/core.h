@@ -77,6 +77,8 @@ struct SDMCore {
     Notifier boot_notifier;
     Notifier error_notifier;
 
+    struct SDMDma *dma; /* NULL: none */
+
     /* Registers. */
     uint32_t control;
     uint32_t irq_enable;

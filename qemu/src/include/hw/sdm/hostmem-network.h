@@ -33,13 +33,21 @@ bool memory_backend_network_is_master(const MemoryBackendNetwork *nm);
 bool memory_backend_network_window(MemoryBackendNetwork *nm, uint64_t *base,
                                    uint64_t *size);
 
-/*
- * Where the RAM of the connected slave @id lies: offset in the window, size,
- * and address in the slave's own map. False if it has none to see.
- */
+/* The RAM of a connected slave. */
+typedef struct SDMSlaveMemory {
+    uint64_t offset; /* in the window */
+    uint64_t size;
+    uint64_t base;   /* in the slave's own map */
+    bool mapped;     /* the window shows the RAM itself */
+} SDMSlaveMemory;
+
+/* Main loop. False if slave @id is not connected or has no RAM to see. */
 bool memory_backend_network_slave(MemoryBackendNetwork *nm, uint32_t id,
-                                  uint64_t *offset, uint64_t *size,
-                                  uint64_t *base);
+                                  SDMSlaveMemory *memory);
+
+/* Any thread: the same as an object, with a reference; or NULL. */
+struct SDMRemoteRAM *memory_backend_network_get_ram(MemoryBackendNetwork *nm,
+                                                    uint32_t id);
 
 /* Main loop. The notifier runs there too, after a failed access. */
 SDMWindowErrors memory_backend_network_errors(MemoryBackendNetwork *nm);

@@ -38,6 +38,12 @@ typedef struct MultiSocketPeer MultiSocketPeer;
  *     the connection's thread, or in one that waits for an answer, without
  *     the BQL, never before @connected and never twice at a time. Returns
  *     NULL or the reason for which the peer is to be dropped.
+ * @place: the beginning of a frame with much data arrived; @payload holds
+ *     what comes before the data. Fills in @iov, of MULTI_SOCKET_MAX_IOV
+ *     elements, with where the data is to be received, and returns the number
+ *     of elements; or 0: then the frame goes to @receive. As @receive.
+ * @placed: the data of the frame for which @place gave memory is there. As
+ *     @receive; or from the main loop with @header NULL: it will never come
  *
  * @disconnected and the members after it are mandatory, others may be NULL.
  */
@@ -51,6 +57,11 @@ typedef struct MultiSocketChannelOps {
     const char *(*receive)(void *opaque, MultiSocketPeer *peer,
                            const struct sdm_proto_header *header,
                            const uint8_t *payload);
+    unsigned (*place)(void *opaque, MultiSocketPeer *peer,
+                      const struct sdm_proto_header *header,
+                      const uint8_t *payload, struct iovec *iov);
+    const char *(*placed)(void *opaque, MultiSocketPeer *peer,
+                          const struct sdm_proto_header *header);
 } MultiSocketChannelOps;
 
 /**
@@ -109,6 +120,21 @@ void multi_socket_peer_set_data(MultiSocketPeer *peer, unsigned channel,
 void *multi_socket_peer_data(MultiSocketPeer *peer, unsigned channel);
 
 /**
+ * multi_socket_peer_pass_fd - pass a file descriptor with the handshake
+ * @peer: to whom
+ * @fd: stays the caller's
+ *
+ * For the describe() of a slave. Returns false if the socket cannot do that.
+ */
+bool multi_socket_peer_pass_fd(MultiSocketPeer *peer, int fd);
+
+/*
+ * For the accept() of a master: the file descriptor that came with the
+ * handshake, which becomes the caller's, or -1.
+ */
+int multi_socket_peer_take_fd(MultiSocketPeer *peer);
+
+/**
  * multi_socket_peer_send - send one frame
  * @peer: to whom
  * @type: SDM_PROTO_*
@@ -121,9 +147,28 @@ void *multi_socket_peer_data(MultiSocketPeer *peer, unsigned channel);
  * Frames leave in the order of the calls. Returns false if the connection is
  * broken; users learn more from disconnected().
  */
-#define MULTI_SOCKET_MAX_IOV 3
+#define MULTI_SOCKET_MAX_IOV 257
 bool multi_socket_peer_send(MultiSocketPeer *peer, uint16_t type, uint32_t tag,
                             uint32_t arg, const struct iovec *iov, size_t niov);
+
+/**
+ * multi_socket_peer_stream - send one long frame
+ * @peer: to whom
+ * @type: SDM_PROTO_*
+ * @flags: SDM_PROTO_FLAG_*
+ * @tag: for the header
+ * @iov: payload
+ * @niov: its number of elements, at most MULTI_SOCKET_MAX_IOV
+ * @timeout_ms: a peer that takes nothing for so long is dropped
+ *
+ * Without the BQL; waits for the socket, and copies nothing but to there.
+ * Frames of other senders come before or after it. Returns 0, -ETIMEDOUT, or
+ * -ECONNRESET if the connection is broken.
+ */
+int multi_socket_peer_stream(MultiSocketPeer *peer, uint16_t type,
+                             uint16_t flags, uint32_t tag,
+                             const struct iovec *iov, size_t niov,
+                             unsigned timeout_ms);
 
 /**
  * multi_socket_peer_post_write - send a MEM_WRITE that may wait for company

@@ -52,11 +52,13 @@ const char *sdm_proto_parse_state(uint32_t state);
 
 /* These need a buffer whose size the header's check has established. */
 void sdm_proto_parse_mem(const uint8_t *buf, struct sdm_proto_mem *mem);
+void sdm_proto_parse_fill(const uint8_t *buf, struct sdm_proto_fill *fill);
 void sdm_proto_parse_signal(const uint8_t *buf,
                             struct sdm_proto_signal *signal);
 
 void sdm_proto_put_header(uint8_t *buf, const struct sdm_proto_header *header);
 void sdm_proto_put_mem(uint8_t *buf, const struct sdm_proto_mem *mem);
+void sdm_proto_put_fill(uint8_t *buf, const struct sdm_proto_fill *fill);
 void sdm_proto_put_signal(uint8_t *buf, const struct sdm_proto_signal *signal);
 
 /* These append to @out. */

@@ -118,12 +118,13 @@ char *slave_args(Rig *rig, const SlaveOptions *options)
     return g_strdup_printf(
         "-M virt%s -m %s -nodefaults "
         "-object multi-socket-backend,id=sock,%s "
-        "-object memory-backend-network,id=mem,size=%s,socket=sock "
+        "-object memory-backend-network,id=mem,size=%s,socket=sock%s "
         "-object sdm-communication-socket,id=scomm,socket=sock "
         "-device 'sdm-platform,id=sdm,comm=scomm,slave-id=%u%s%s' "
         "-numa node,memdev=mem %s %s",
         options->no_boot ? "" : ",slave", size, rig->address, size,
-        options->id, options->no_boot ? "" : ",len-signals=1,signals[0]=boot",
+        options->memory ? options->memory : "", options->id,
+        options->no_boot ? "" : ",len-signals=1,signals[0]=boot",
         options->device ? options->device : "", options->no_boot ? "" :
         "-object sdm-signal-nboot,id=boot,nhm=mem -incoming shared:mem",
         options->machine ? options->machine : "");

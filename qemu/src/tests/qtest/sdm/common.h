@@ -91,6 +91,7 @@ typedef struct MasterOptions {
 
 typedef struct SlaveOptions {
     const char *size;   /* of the RAM, 256M unless given */
+    const char *memory; /* more properties of the memory, ",name=value" */
     const char *device; /* more properties of the device, ",name=value" */
     const char *machine; /* more arguments */
     unsigned id;

@@ -1,0 +1,663 @@
+/*
+ * SDM bulk transfer engine
+ *
+ * A thread of its own takes descriptors from the ring and starts transfers,
+ * many at a time: from guest memory to the socket, from the socket to guest
+ * memory, or, where the slave's RAM is mapped, by memcpy. Transfers end where
+ * their answers are received. Neither needs the BQL. Descriptors are finished
+ * in their order.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "exec/address-spaces.h"
+#include "exec/memory.h"
+#include "qemu/bswap.h"
+#include "qemu/host-utils.h"
+#include "qemu/lockable.h"
+#include "qemu/main-loop.h"
+#include "qemu/queue.h"
+#include "qemu/rcu.h"
+#include "qemu/thread.h"
+#include "sdm/sdm-regs.h"
+#include "dma.h"
+#include "remote-ram.h"
+#include "trace.h"
+
+/* Descriptors under way. */
+#define MAX_TRANSFERS 512
+
+/* Pieces of memory in one frame. */
+#define MAX_SEGMENTS (MULTI_SOCKET_MAX_IOV - 1)
+
+/* Bytes that slaves have been asked for and have not sent yet. */
+#define MAX_READ_AHEAD (8u * SDM_PROTO_MAX_DATA)
+
+typedef struct Transfer Transfer;
+
+/*
+ * What goes in one frame: of one descriptor a part, or of several that follow
+ * each other in the slave's RAM.
+ */
+typedef struct Frame {
+    SDMRemoteRequest request;
+    SDMDma *dma;
+    SDMRemoteRAM *ram; /* the transfers' */
+    uint16_t op;
+    uint64_t offset;
+    uint32_t length;
+    unsigned count;
+    struct iovec iov[MAX_SEGMENTS];
+    Transfer *transfers[MAX_SEGMENTS];
+} Frame;
+
+/* One descriptor under way. */
+struct Transfer {
+    QSIMPLEQ_ENTRY(Transfer) next;
+    SDMDma *dma;
+
+    hwaddr descriptor;
+    uint64_t addr;
+    uint64_t offset;
+    uint32_t length;
+    uint16_t flags;
+
+    SDMRemoteRAM *ram; /* a reference */
+    void *local;       /* guest memory, mapped */
+
+    /* Under dma->lock. */
+    uint32_t left;   /* frames that have not ended, and the start itself */
+    uint32_t status; /* SDM_DMA_*; OK until something went wrong */
+};
+
+struct SDMDma {
+    MemoryBackendNetwork *nm;
+    void (*changed)(void *opaque);
+    void *opaque;
+    QEMUBH *bh;
+    QemuThread thread;
+    Frame *open; /* the thread's: not sent yet, may grow */
+    bool thread_runs; /* main loop, vCPUs: under the BQL */
+
+    /* Protects all below. Only RCU and memory regions are inside. */
+    QemuMutex lock;
+    QemuCond work; /* for the thread */
+    QemuCond idle; /* for who waits until the engine is off */
+
+    uint64_t ring;
+    uint32_t ring_size;
+    bool enable;
+    bool busy;
+    uint32_t head;
+    uint32_t next; /* descriptor to start */
+    uint32_t tail;
+    uint32_t status;
+
+    QSIMPLEQ_HEAD(, Transfer) transfers;
+    uint32_t num_transfers;
+    uint32_t read_ahead;
+    uint64_t progress; /* counts parts that ended */
+};
+
+static void dma_bh(void *opaque)
+{
+    SDMDma *dma = opaque;
+
+    dma->changed(dma->opaque);
+}
+
+static void dma_raise(SDMDma *dma, uint32_t status)
+{
+    dma->status |= status;
+    qemu_bh_schedule(dma->bh);
+}
+
+/*
+ * ------------------------------------------------------------------------
+ * The end of transfers
+ */
+
+static uint32_t status_of_cause(uint32_t cause)
+{
+    switch (cause) {
+    case 0:
+        return SDM_DMA_OK;
+    case SDM_ERR_TIMEOUT:
+        return SDM_DMA_TIMEOUT;
+    case SDM_ERR_REFUSED:
+        return SDM_DMA_FAULT;
+    default:
+        return SDM_DMA_NO_LINK;
+    }
+}
+
+static bool is_read(const Transfer *t)
+{
+    return (t->flags & SDM_DMA_OP_MASK) == SDM_DMA_READ;
+}
+
+static void transfer_finish(SDMDma *dma, Transfer *t)
+{
+    MemTxResult result;
+
+    trace_sdm_dma_end(dma->tail, t->status);
+    if (t->local) {
+        address_space_unmap(&address_space_memory, t->local, t->length,
+                            is_read(t), is_read(t) ? t->length : 0);
+    }
+    /* The data before the status, the status before the interrupt. */
+    smp_wmb();
+    address_space_stl_le(&address_space_memory,
+                         t->descriptor + SDM_DMA_DESC_STATUS, t->status,
+                         MEMTXATTRS_UNSPECIFIED, &result);
+    /* A CPU that reads the new TAIL finds the status. */
+    smp_wmb();
+    dma->tail++;
+    dma->num_transfers--;
+    if (t->flags & SDM_DMA_IRQ) {
+        dma_raise(dma, SDM_DMA_STATUS_DONE);
+    }
+    if (t->ram) {
+        object_unref(OBJECT(t->ram));
+    }
+    g_free(t);
+}
+
+/* A part of @t has ended. Finish what can be, in order. */
+static void transfer_end_locked(Transfer *t, uint32_t status)
+{
+    SDMDma *dma = t->dma;
+    Transfer *first;
+
+    if (t->status == SDM_DMA_OK) {
+        t->status = status;
+    }
+    t->left--;
+    dma->progress++;
+    while ((first = QSIMPLEQ_FIRST(&dma->transfers)) && !first->left) {
+        QSIMPLEQ_REMOVE_HEAD(&dma->transfers, next);
+        transfer_finish(dma, first);
+    }
+    qemu_cond_signal(&dma->work);
+}
+
+static void frame_end(Frame *frame, uint32_t cause)
+{
+    SDMDma *dma = frame->dma;
+    unsigned i;
+
+    WITH_QEMU_LOCK_GUARD(&dma->lock) {
+        if (frame->op == SDM_DMA_READ) {
+            dma->read_ahead -= frame->length;
+        }
+        for (i = 0; i < frame->count; i++) {
+            transfer_end_locked(frame->transfers[i], status_of_cause(cause));
+        }
+    }
+    g_free(frame);
+}
+
+static void frame_done(SDMRemoteRequest *request, uint32_t cause)
+{
+    frame_end(container_of(request, Frame, request), cause);
+}
+
+/*
+ * ------------------------------------------------------------------------
+ * The start of transfers. Only by the thread, without the lock
+ */
+
+/* Guest memory, if all of it is RAM in one piece. */
+static void *map_local(Transfer *t)
+{
+    hwaddr length = t->length;
+    ram_addr_t offset;
+    void *local = address_space_map(&address_space_memory, t->addr, &length,
+                                    is_read(t), MEMTXATTRS_UNSPECIFIED);
+    MemoryRegion *mr = NULL;
+
+    if (local) {
+        WITH_RCU_READ_LOCK_GUARD() {
+            mr = memory_region_from_host(local, &offset);
+        }
+    }
+    /* What is no RAM comes as a copy, which is of no use. */
+    if (local && (!mr || length < t->length)) {
+        address_space_unmap(&address_space_memory, local, length, is_read(t),
+                            0);
+        local = NULL;
+    }
+    return local;
+}
+
+static void fill_pattern(uint8_t *to, uint32_t length, uint64_t pattern)
+{
+    uint32_t i;
+
+    for (i = 0; i < length; i++) {
+        to[i] = pattern >> (i % 8 * 8);
+    }
+}
+
+/* The slave's RAM is here: copy. */
+static void transfer_copy(Transfer *t, uint8_t *remote)
+{
+    remote += t->offset;
+    switch (t->flags & SDM_DMA_OP_MASK) {
+    case SDM_DMA_WRITE:
+        memcpy(remote, t->local, t->length);
+        break;
+    case SDM_DMA_READ:
+        memcpy(t->local, remote, t->length);
+        break;
+    default:
+        fill_pattern(remote, t->length, t->addr);
+        break;
+    }
+    /* A signal that is sent after the end of this must not overtake it. */
+    smp_mb();
+}
+
+static void read_ahead(SDMDma *dma, const Frame *frame)
+{
+    QEMU_LOCK_GUARD(&dma->lock);
+
+    while (dma->read_ahead + frame->length > MAX_READ_AHEAD) {
+        /* Ends: by answers, or by the timeout of dma_thread_wait(). */
+        if (!qemu_cond_timedwait(&dma->work, &dma->lock,
+                                 sdm_remote_ram_timeout(frame->ram))) {
+            sdm_remote_ram_fail(frame->ram);
+            break;
+        }
+    }
+    dma->read_ahead += frame->length;
+}
+
+/* Send what has been collected. */
+static void frame_send(SDMDma *dma)
+{
+    Frame *frame = dma->open;
+    uint32_t cause;
+
+    if (!frame) {
+        return;
+    }
+    dma->open = NULL;
+    frame->request.done = frame_done;
+    frame->request.iov = frame->iov;
+    frame->request.niov = frame->count;
+    if (frame->op == SDM_DMA_READ) {
+        frame->request.length = frame->length;
+        read_ahead(dma, frame);
+        cause = sdm_remote_ram_read(frame->ram, &frame->request,
+                                    frame->offset);
+    } else {
+        cause = sdm_remote_ram_write(frame->ram, &frame->request,
+                                     frame->offset);
+    }
+    if (cause) {
+        frame_end(frame, cause);
+    }
+}
+
+static Frame *frame_new(Transfer *t, uint64_t offset)
+{
+    Frame *frame = g_new(Frame, 1);
+
+    memset(&frame->request, 0, sizeof(frame->request));
+    frame->dma = t->dma;
+    frame->ram = t->ram;
+    frame->op = t->flags & SDM_DMA_OP_MASK;
+    frame->offset = offset;
+    frame->length = 0;
+    frame->count = 0;
+    return frame;
+}
+
+static bool frame_fits(const Frame *frame, const Transfer *t, uint64_t offset)
+{
+    return frame->ram == t->ram &&
+           frame->op == (t->flags & SDM_DMA_OP_MASK) &&
+           frame->offset + frame->length == offset &&
+           frame->length < SDM_PROTO_MAX_DATA && frame->count < MAX_SEGMENTS;
+}
+
+/* Add of @t what is from @at on to a frame. Returns how much it took. */
+static uint32_t frame_add(Transfer *t, uint32_t at)
+{
+    SDMDma *dma = t->dma;
+    uint64_t offset = t->offset + at;
+    Frame *frame;
+    uint32_t length;
+
+    if (dma->open && !frame_fits(dma->open, t, offset)) {
+        frame_send(dma);
+    }
+    if (!dma->open) {
+        dma->open = frame_new(t, offset);
+    }
+    frame = dma->open;
+    length = MIN(t->length - at, SDM_PROTO_MAX_DATA - frame->length);
+    frame->iov[frame->count] = (struct iovec) {
+        .iov_base = t->local + at,
+        .iov_len = length,
+    };
+    frame->transfers[frame->count++] = t;
+    frame->length += length;
+    WITH_QEMU_LOCK_GUARD(&dma->lock) {
+        t->left++;
+    }
+    return length;
+}
+
+static void transfer_fill(Transfer *t)
+{
+    Frame *frame = frame_new(t, t->offset);
+    uint32_t cause;
+
+    frame->request.done = frame_done;
+    frame->transfers[frame->count++] = t;
+    WITH_QEMU_LOCK_GUARD(&t->dma->lock) {
+        t->left++;
+    }
+    cause = sdm_remote_ram_fill(t->ram, &frame->request, t->offset, t->length,
+                                t->addr);
+    if (cause) {
+        frame_end(frame, cause);
+    }
+}
+
+/* The slave's RAM is elsewhere. */
+static void transfer_send(Transfer *t)
+{
+    uint32_t at = 0;
+
+    if ((t->flags & SDM_DMA_OP_MASK) == SDM_DMA_FILL) {
+        frame_send(t->dma);
+        transfer_fill(t);
+        return;
+    }
+    /* What comes after a failure is not started. */
+    while (at < t->length && qatomic_read(&t->status) == SDM_DMA_OK) {
+        at += frame_add(t, at);
+    }
+}
+
+static uint32_t transfer_check(Transfer *t, uint16_t peer, uint32_t reserved)
+{
+    uint16_t op = t->flags & SDM_DMA_OP_MASK;
+    uint64_t size;
+
+    if (!op || (t->flags & ~(SDM_DMA_OP_MASK | SDM_DMA_IRQ)) || reserved ||
+        !t->length || t->length > SDM_DMA_MAX_LENGTH) {
+        return SDM_DMA_BAD_DESC;
+    }
+    t->ram = memory_backend_network_get_ram(t->dma->nm, peer);
+    if (!t->ram) {
+        return SDM_DMA_NO_LINK;
+    }
+    size = sdm_remote_ram_size(t->ram);
+    if (t->length > size || t->offset > size - t->length) {
+        return SDM_DMA_RANGE;
+    }
+    if (op != SDM_DMA_FILL) {
+        t->local = map_local(t);
+        if (!t->local) {
+            return SDM_DMA_BAD_ADDRESS;
+        }
+    }
+    return SDM_DMA_OK;
+}
+
+static void transfer_start(SDMDma *dma, hwaddr descriptor)
+{
+    Transfer *t = g_new0(Transfer, 1);
+    uint8_t d[SDM_DMA_DESC_SIZE];
+    void *remote;
+
+    t->dma = dma;
+    t->descriptor = descriptor;
+    if (address_space_read(&address_space_memory, descriptor,
+                           MEMTXATTRS_UNSPECIFIED, d,
+                           sizeof(d)) != MEMTX_OK) {
+        memset(d, 0, sizeof(d));
+    }
+    t->addr = ldq_le_p(d + SDM_DMA_DESC_ADDR);
+    t->offset = ldq_le_p(d + SDM_DMA_DESC_OFFSET);
+    t->length = ldl_le_p(d + SDM_DMA_DESC_LENGTH);
+    t->flags = lduw_le_p(d + SDM_DMA_DESC_FLAGS);
+    t->left = 1;
+    t->status = transfer_check(t, lduw_le_p(d + SDM_DMA_DESC_PEER),
+                               ldl_le_p(d + SDM_DMA_DESC_STATUS + 4));
+    trace_sdm_dma_start(t->addr, t->offset, t->length, t->flags);
+
+    WITH_QEMU_LOCK_GUARD(&dma->lock) {
+        QSIMPLEQ_INSERT_TAIL(&dma->transfers, t, next);
+        dma->num_transfers++;
+    }
+    if (t->status == SDM_DMA_OK) {
+        remote = sdm_remote_ram_host(t->ram);
+        if (remote) {
+            frame_send(dma);
+            transfer_copy(t, remote);
+        } else {
+            transfer_send(t);
+        }
+    }
+    WITH_QEMU_LOCK_GUARD(&dma->lock) {
+        transfer_end_locked(t, SDM_DMA_OK);
+    }
+}
+
+/*
+ * ------------------------------------------------------------------------
+ * The thread
+ */
+
+static bool may_start(SDMDma *dma)
+{
+    return dma->enable && dma->next != dma->head &&
+           dma->num_transfers < MAX_TRANSFERS;
+}
+
+/*
+ * Wait for something to start, or for the end of what is under way. A slave
+ * that does not answer is dropped; that ends it all.
+ */
+static void dma_thread_wait(SDMDma *dma)
+{
+    Transfer *first = QSIMPLEQ_FIRST(&dma->transfers);
+    uint64_t progress = dma->progress;
+    SDMRemoteRAM *ram;
+
+    if (!first) {
+        if (!dma->enable) {
+            dma->busy = false;
+            qemu_cond_broadcast(&dma->idle);
+        }
+        qemu_cond_wait(&dma->work, &dma->lock);
+        return;
+    }
+    ram = SDM_REMOTE_RAM(object_ref(OBJECT(first->ram)));
+    if (!qemu_cond_timedwait(&dma->work, &dma->lock,
+                             sdm_remote_ram_timeout(ram)) &&
+        dma->progress == progress) {
+        sdm_remote_ram_fail(ram);
+    }
+    object_unref(OBJECT(ram));
+}
+
+static void *dma_thread(void *opaque)
+{
+    SDMDma *dma = opaque;
+
+    rcu_register_thread();
+    qemu_mutex_lock(&dma->lock);
+    for (;;) {
+        hwaddr descriptor;
+
+        if (!may_start(dma)) {
+            if (dma->open) {
+                qemu_mutex_unlock(&dma->lock);
+                frame_send(dma);
+                qemu_mutex_lock(&dma->lock);
+            } else {
+                dma_thread_wait(dma);
+            }
+            continue;
+        }
+        descriptor = dma->ring + (uint64_t)(dma->next % dma->ring_size) *
+                                 SDM_DMA_DESC_SIZE;
+        dma->next++;
+        qemu_mutex_unlock(&dma->lock);
+        transfer_start(dma, descriptor);
+        qemu_mutex_lock(&dma->lock);
+    }
+    return NULL;
+}
+
+/*
+ * ------------------------------------------------------------------------
+ * Registers
+ */
+
+static bool ring_is_valid(const SDMDma *dma)
+{
+    return !(dma->ring % 64) && is_power_of_2(dma->ring_size) &&
+           dma->ring_size >= SDM_DMA_RING_SIZE_MIN &&
+           dma->ring_size <= SDM_DMA_RING_SIZE_MAX;
+}
+
+static void write_control(SDMDma *dma, uint32_t value)
+{
+    bool enable = value & SDM_DMA_CTRL_ENABLE;
+
+    if (enable == dma->enable) {
+        return;
+    }
+    if (enable) {
+        /* Not while what was switched off is still under way. */
+        if (dma->busy || !ring_is_valid(dma)) {
+            return;
+        }
+        dma->head = dma->next = dma->tail = 0;
+        dma->busy = true;
+        if (!dma->thread_runs) {
+            dma->thread_runs = true;
+            qemu_thread_create(&dma->thread, "sdm-dma", dma_thread, dma,
+                               QEMU_THREAD_DETACHED);
+        }
+    }
+    dma->enable = enable;
+    qemu_cond_signal(&dma->work);
+}
+
+static void write_head(SDMDma *dma, uint32_t value)
+{
+    if (!dma->enable || value - dma->tail > dma->ring_size ||
+        value - dma->tail < dma->head - dma->tail) {
+        dma_raise(dma, SDM_DMA_STATUS_ERROR);
+        return;
+    }
+    dma->head = value;
+    qemu_cond_signal(&dma->work);
+}
+
+uint32_t sdm_dma_read(SDMDma *dma, hwaddr addr)
+{
+    QEMU_LOCK_GUARD(&dma->lock);
+
+    switch (addr) {
+    case SDM_REG_DMA_RING_LO:
+        return dma->ring;
+    case SDM_REG_DMA_RING_HI:
+        return dma->ring >> 32;
+    case SDM_REG_DMA_RING_SIZE:
+        return dma->ring_size;
+    case SDM_REG_DMA_CONTROL:
+        return (dma->enable ? SDM_DMA_CTRL_ENABLE : 0) |
+               (dma->busy ? SDM_DMA_CTRL_BUSY : 0);
+    case SDM_REG_DMA_HEAD:
+        return dma->head;
+    case SDM_REG_DMA_TAIL:
+        return dma->tail;
+    case SDM_REG_DMA_STATUS:
+        return dma->status;
+    default:
+        return 0;
+    }
+}
+
+void sdm_dma_write(SDMDma *dma, hwaddr addr, uint32_t value)
+{
+    QEMU_LOCK_GUARD(&dma->lock);
+
+    switch (addr) {
+    case SDM_REG_DMA_RING_LO:
+        if (!dma->busy) {
+            dma->ring = deposit64(dma->ring, 0, 32, value);
+        }
+        break;
+    case SDM_REG_DMA_RING_HI:
+        if (!dma->busy) {
+            dma->ring = deposit64(dma->ring, 32, 32, value);
+        }
+        break;
+    case SDM_REG_DMA_RING_SIZE:
+        if (!dma->busy) {
+            dma->ring_size = value;
+        }
+        break;
+    case SDM_REG_DMA_CONTROL:
+        write_control(dma, value);
+        break;
+    case SDM_REG_DMA_HEAD:
+        write_head(dma, value);
+        break;
+    case SDM_REG_DMA_STATUS:
+        dma->status &= ~value;
+        break;
+    default:
+        break;
+    }
+}
+
+bool sdm_dma_irq(SDMDma *dma)
+{
+    QEMU_LOCK_GUARD(&dma->lock);
+
+    return dma->status;
+}
+
+/* The guest's memory is somebody else's after a reset: wait. */
+void sdm_dma_reset(SDMDma *dma)
+{
+    QEMU_LOCK_GUARD(&dma->lock);
+
+    dma->enable = false;
+    qemu_cond_signal(&dma->work);
+    while (dma->busy) {
+        qemu_cond_wait(&dma->idle, &dma->lock);
+    }
+    dma->ring = 0;
+    dma->ring_size = 0;
+    dma->head = dma->next = dma->tail = 0;
+    dma->status = 0;
+}
+
+SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, void (*changed)(void *opaque),
+                    void *opaque)
+{
+    SDMDma *dma = g_new0(SDMDma, 1);
+
+    dma->nm = nm;
+    dma->changed = changed;
+    dma->opaque = opaque;
+    dma->bh = aio_bh_new(iohandler_get_aio_context(), dma_bh, dma);
+    qemu_mutex_init(&dma->lock);
+    qemu_cond_init(&dma->work);
+    qemu_cond_init(&dma->idle);
+    QSIMPLEQ_INIT(&dma->transfers);
+    return dma;
+}

@@ -1,0 +1,381 @@
+/*
+ * SDM: bulk transfers, and slaves whose RAM is mapped by their master
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "sdm/common.h"
+
+/* Where the tests have their ring and their data in the master's RAM. */
+#define RING (RAM_BASE + 0x100000)
+#define RING_SIZE 8
+#define DATA (RAM_BASE + 0x1000000)
+
+static Rig *rig;
+static Machine *master, *slave;
+static uint32_t head;
+
+static void ring_on(void)
+{
+    set_reg(master, SDM_REG_DMA_RING_LO, RING);
+    set_reg(master, SDM_REG_DMA_RING_HI, 0);
+    set_reg(master, SDM_REG_DMA_RING_SIZE, RING_SIZE);
+    set_reg(master, SDM_REG_DMA_CONTROL, SDM_DMA_CTRL_ENABLE);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_CONTROL), ==,
+                    SDM_DMA_CTRL_ENABLE | SDM_DMA_CTRL_BUSY);
+    head = 0;
+}
+
+static void start(bool mapped)
+{
+    const SlaveOptions options = { .memory = ",share=on" };
+
+    rig = mapped ? rig_new_unix() : rig_new_tcp();
+    master = start_master(rig, NULL);
+    slave = start_slave(rig, mapped ? &options : NULL);
+    wait_connected(master, 1);
+    wait_peer_state(master, 1, SDM_PEER_RESET);
+    ring_on();
+}
+
+static void end(void)
+{
+    quit_machine(slave);
+    quit_machine(master);
+    rig_free(rig);
+}
+
+/* Write the next descriptor, but do not hand it over. */
+static void put(uint64_t addr, uint64_t offset, uint32_t length,
+                uint16_t peer, uint16_t flags)
+{
+    uint8_t d[SDM_DMA_DESC_SIZE] = { 0 };
+
+    stq_le_p(d + SDM_DMA_DESC_ADDR, addr);
+    stq_le_p(d + SDM_DMA_DESC_OFFSET, offset);
+    stl_le_p(d + SDM_DMA_DESC_LENGTH, length);
+    stw_le_p(d + SDM_DMA_DESC_PEER, peer);
+    stw_le_p(d + SDM_DMA_DESC_FLAGS, flags);
+    qtest_memwrite(master->qts, RING + head % RING_SIZE * SDM_DMA_DESC_SIZE,
+                   d, sizeof(d));
+    head++;
+}
+
+static uint32_t status(uint32_t index)
+{
+    return qtest_readl(master->qts, RING + index % RING_SIZE *
+                       SDM_DMA_DESC_SIZE + SDM_DMA_DESC_STATUS);
+}
+
+/* Hand over what was put, and wait for its end. */
+static void run(void)
+{
+    set_reg(master, SDM_REG_DMA_HEAD, head);
+    WAIT_FOR(get_reg(master, SDM_REG_DMA_TAIL) == head);
+}
+
+static uint32_t transfer(uint64_t addr, uint64_t offset, uint32_t length,
+                         uint16_t peer, uint16_t flags)
+{
+    put(addr, offset, length, peer, flags);
+    run();
+    return status(head - 1);
+}
+
+static uint8_t *pattern(size_t length, unsigned seed)
+{
+    uint8_t *data = g_malloc(length);
+    size_t i;
+
+    for (i = 0; i < length; i++) {
+        data[i] = i * 13 + (i >> 8) * 7 + (i >> 16) + seed;
+    }
+    return data;
+}
+
+/* There and back, checked in between on the slave. */
+static void round_trip(uint64_t addr, uint64_t offset, uint32_t length)
+{
+    g_autofree uint8_t *data = pattern(length, length + offset);
+    g_autofree uint8_t *seen = g_malloc(length);
+
+    qtest_memwrite(master->qts, addr, data, length);
+    g_assert_cmpint(transfer(addr, offset, length, 1, SDM_DMA_WRITE), ==,
+                    SDM_DMA_OK);
+    qtest_bufread(slave->qts, RAM_BASE + offset, seen, length);
+    g_assert_cmpmem(data, length, seen, length);
+
+    qtest_memset(master->qts, addr, 0, length);
+    g_assert_cmpint(transfer(addr, offset, length, 1, SDM_DMA_READ), ==,
+                    SDM_DMA_OK);
+    qtest_bufread(master->qts, addr, seen, length);
+    g_assert_cmpmem(data, length, seen, length);
+}
+
+static void check_round_trips(void)
+{
+    round_trip(DATA, 0, 1);
+    round_trip(DATA + 3, 5, 7);
+    round_trip(DATA + 1, 0x1001, 4095);
+    round_trip(DATA, 0x2000, 4096);
+    round_trip(DATA + 5, 0x10003, 65537);
+    round_trip(DATA, 1 * MiB, 1 * MiB);
+    round_trip(DATA + 7, 3 * MiB + 1, 3 * MiB + 11);
+    /* To the last byte. */
+    round_trip(DATA, SLAVE_SIZE - 5000, 5000);
+}
+
+static void check_fill(void)
+{
+    g_autofree uint8_t *seen = g_malloc(100000);
+    unsigned i;
+
+    qtest_memset(slave->qts, RAM_BASE + 0x800000, 0, 100002);
+    g_assert_cmpint(transfer(0x8877665544332211, 0x800001, 100000, 1,
+                             SDM_DMA_FILL), ==, SDM_DMA_OK);
+    qtest_bufread(slave->qts, RAM_BASE + 0x800001, seen, 100000);
+    for (i = 0; i < 100000; i++) {
+        g_assert_cmphex(seen[i], ==, 0x11 * (i % 8 + 1));
+    }
+    g_assert_cmphex(qtest_readb(slave->qts, RAM_BASE + 0x800000), ==, 0);
+    g_assert_cmphex(qtest_readb(slave->qts, RAM_BASE + 0x800001 + 100000), ==,
+                    0);
+}
+
+static void test_transfers(void)
+{
+    start(false);
+    g_assert_cmphex(get_reg(master, SDM_REG_FEATURES) & SDM_FEAT_DMA, !=, 0);
+    g_assert_cmphex(get_reg(slave, SDM_REG_FEATURES) & SDM_FEAT_DMA, ==, 0);
+    g_assert_cmphex(get_reg(master, SDM_REG_PEER(1, SDM_PEER_MEM_FLAGS)), ==,
+                    0);
+    check_round_trips();
+    check_fill();
+    end();
+}
+
+static void test_mapped(void)
+{
+    uint64_t value = 0x0123456789abcdef;
+
+    start(true);
+    g_assert_cmphex(get_reg(master, SDM_REG_PEER(1, SDM_PEER_MEM_FLAGS)), ==,
+                    SDM_PEER_MEM_MAPPED);
+    /* The window is the RAM: what one writes the other has at once. */
+    qtest_writeq(master->qts, WINDOW_BASE + 0x123456, value);
+    g_assert_cmphex(qtest_readq(slave->qts, RAM_BASE + 0x123456), ==, value);
+    qtest_writeq(slave->qts, RAM_BASE + SLAVE_SIZE - 8, value);
+    g_assert_cmphex(qtest_readq(master->qts, WINDOW_BASE + SLAVE_SIZE - 8),
+                    ==, value);
+    g_assert_cmpint(get_reg(master, SDM_REG_ERR_COUNT), ==, 0);
+    check_round_trips();
+    check_fill();
+
+    /* When the slave has gone there is nothing, as behind any other. */
+    kill_machine(slave);
+    wait_peer_state(master, 1, SDM_PEER_LOST);
+    expect_line(master, "*link to slave * lost: *");
+    g_assert_cmphex(qtest_readl(master->qts, WINDOW_BASE), ==, UINT32_MAX);
+    g_assert_cmpint(get_reg(master, SDM_REG_ERR_COUNT), ==, 1);
+    g_assert_cmpint(transfer(DATA, 0, 4, 1, SDM_DMA_READ), ==,
+                    SDM_DMA_NO_LINK);
+    quit_machine(master);
+    rig_free(rig);
+}
+
+/* By TCP nothing can be passed: accesses are forwarded as without share. */
+static void test_share_by_tcp(void)
+{
+    const SlaveOptions options = { .memory = ",share=on" };
+
+    rig = rig_new_tcp();
+    master = start_master(rig, NULL);
+    slave = start_slave(rig, &options);
+    wait_connected(master, 1);
+    wait_peer_state(master, 1, SDM_PEER_RESET);
+    g_assert_cmphex(get_reg(master, SDM_REG_PEER(1, SDM_PEER_MEM_FLAGS)), ==,
+                    0);
+    ring_on();
+    round_trip(DATA + 1, 77, 100001);
+    end();
+}
+
+static void test_order_and_irq(void)
+{
+    unsigned i, round;
+
+    start(false);
+    set_reg(master, SDM_REG_IRQ_ENABLE, SDM_IRQ_DMA);
+    for (round = 0; round < 5; round++) {
+        for (i = 0; i < RING_SIZE; i++) {
+            put(DATA + i * MiB, i * MiB, 300000 + i, 1,
+                i % 2 ? SDM_DMA_READ : SDM_DMA_WRITE);
+        }
+        run();
+        for (i = 0; i < RING_SIZE; i++) {
+            g_assert_cmpint(status(i), ==, SDM_DMA_OK);
+        }
+        /* None of them has asked for it. */
+        g_assert_cmphex(get_reg(master, SDM_REG_DMA_STATUS), ==, 0);
+        g_assert_false(irq_level(master, "sdm"));
+    }
+
+    g_assert_cmpint(transfer(DATA, 0, 100, 1, SDM_DMA_WRITE | SDM_DMA_IRQ), ==,
+                    SDM_DMA_OK);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_STATUS), ==,
+                    SDM_DMA_STATUS_DONE);
+    g_assert_cmphex(get_reg(master, SDM_REG_IRQ_STATUS) & SDM_IRQ_DMA, !=, 0);
+    WAIT_FOR(irq_level(master, "sdm"));
+    set_reg(master, SDM_REG_DMA_STATUS, SDM_DMA_STATUS_DONE);
+    g_assert_false(irq_level(master, "sdm"));
+    end();
+}
+
+static void test_bad_descriptors(void)
+{
+    static const struct {
+        uint64_t addr;
+        uint64_t offset;
+        uint32_t length;
+        uint16_t peer;
+        uint16_t flags;
+        uint32_t status;
+    } bad[] = {
+        { DATA, 0, 4, 1, 0, SDM_DMA_BAD_DESC },
+        { DATA, 0, 4, 1, 0x0004 | SDM_DMA_READ, SDM_DMA_BAD_DESC },
+        { DATA, 0, 4, 1, 0x8000 | SDM_DMA_READ, SDM_DMA_BAD_DESC },
+        { DATA, 0, 0, 1, SDM_DMA_WRITE, SDM_DMA_BAD_DESC },
+        { DATA, 0, SDM_DMA_MAX_LENGTH + 1, 1, SDM_DMA_WRITE,
+          SDM_DMA_BAD_DESC },
+        { DATA, 0, 4, 0, SDM_DMA_WRITE, SDM_DMA_NO_LINK },
+        { DATA, 0, 4, 2, SDM_DMA_WRITE, SDM_DMA_NO_LINK },
+        { DATA, 0, 4, 0xffff, SDM_DMA_WRITE, SDM_DMA_NO_LINK },
+        { DATA, SLAVE_SIZE, 1, 1, SDM_DMA_WRITE, SDM_DMA_RANGE },
+        { DATA, SLAVE_SIZE - 3, 4, 1, SDM_DMA_READ, SDM_DMA_RANGE },
+        { DATA, -4ull, 4, 1, SDM_DMA_READ, SDM_DMA_RANGE },
+        { DATA, -4ull, 8, 1, SDM_DMA_FILL, SDM_DMA_RANGE },
+        /* Nothing, a device, the window, the end of RAM. */
+        { 0xf0000000, 0, 4, 1, SDM_DMA_WRITE, SDM_DMA_BAD_ADDRESS },
+        { REGS_BASE, 0, 4, 1, SDM_DMA_WRITE, SDM_DMA_BAD_ADDRESS },
+        { REGS_BASE, 0, 4, 1, SDM_DMA_READ, SDM_DMA_BAD_ADDRESS },
+        { WINDOW_BASE, 0, 4, 1, SDM_DMA_READ, SDM_DMA_BAD_ADDRESS },
+        { WINDOW_BASE - 3, 0, 4, 1, SDM_DMA_READ, SDM_DMA_BAD_ADDRESS },
+        { -4ull, 0, 8, 1, SDM_DMA_WRITE, SDM_DMA_BAD_ADDRESS },
+    };
+    unsigned i;
+
+    start(false);
+    for (i = 0; i < ARRAY_SIZE(bad); i++) {
+        g_assert_cmpint(transfer(bad[i].addr, bad[i].offset, bad[i].length,
+                                 bad[i].peer, bad[i].flags), ==,
+                        bad[i].status);
+    }
+    /* Nothing of that has done any harm. */
+    round_trip(DATA, 0x1000, 10000);
+    end();
+}
+
+static void test_bad_registers(void)
+{
+    start(false);
+
+    /* Not while it is on. */
+    set_reg(master, SDM_REG_DMA_RING_LO, RING + 64);
+    set_reg(master, SDM_REG_DMA_RING_SIZE, 4);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_RING_LO), ==, RING);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_RING_SIZE), ==, RING_SIZE);
+
+    /* More than the ring has room for, and backwards. */
+    set_reg(master, SDM_REG_DMA_HEAD, RING_SIZE + 1);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_HEAD), ==, 0);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_STATUS), ==,
+                    SDM_DMA_STATUS_ERROR);
+    set_reg(master, SDM_REG_DMA_HEAD, UINT32_MAX);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_HEAD), ==, 0);
+    set_reg(master, SDM_REG_DMA_STATUS, UINT32_MAX);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_STATUS), ==, 0);
+
+    set_reg(master, SDM_REG_DMA_CONTROL, 0);
+    wait_reg(master, SDM_REG_DMA_CONTROL, UINT32_MAX, 0);
+    set_reg(master, SDM_REG_DMA_RING_LO, RING + 32);
+    set_reg(master, SDM_REG_DMA_CONTROL, SDM_DMA_CTRL_ENABLE);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_CONTROL), ==, 0);
+    set_reg(master, SDM_REG_DMA_RING_LO, RING);
+    set_reg(master, SDM_REG_DMA_RING_SIZE, 6);
+    set_reg(master, SDM_REG_DMA_CONTROL, SDM_DMA_CTRL_ENABLE);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_CONTROL), ==, 0);
+
+    ring_on();
+    round_trip(DATA, 0, 100);
+
+    /* A reset of the device switches it off and forgets all. */
+    set_reg(master, SDM_REG_CONTROL, SDM_CTRL_RESET);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_CONTROL), ==, 0);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_RING_LO), ==, 0);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_RING_SIZE), ==, 0);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_TAIL), ==, 0);
+    end();
+}
+
+/* A slave that dies in the middle: every descriptor ends. */
+static void test_slave_dies(void)
+{
+    unsigned i;
+
+    start(false);
+    for (i = 0; i < RING_SIZE; i++) {
+        put(DATA, 0, 64 * MiB, 1, i % 2 ? SDM_DMA_READ : SDM_DMA_WRITE);
+    }
+    set_reg(master, SDM_REG_DMA_HEAD, head);
+    kill_machine(slave);
+    WAIT_FOR(get_reg(master, SDM_REG_DMA_TAIL) == head);
+    g_assert_cmpint(status(RING_SIZE - 1), ==, SDM_DMA_NO_LINK);
+    wait_peer_state(master, 1, SDM_PEER_LOST);
+    expect_line(master, "*link to slave * lost: *");
+
+    slave = start_slave(rig, NULL);
+    wait_peer_state(master, 1, SDM_PEER_RESET);
+    round_trip(DATA, 0x1000, 2 * MiB);
+    end();
+}
+
+/* Stores of the CPU before a transfer, the transfer before a signal. */
+static void test_order_with_others(void)
+{
+    unsigned i;
+
+    start(false);
+    for (i = 1; i <= 200; i++) {
+        qtest_writel(master->qts, WINDOW_BASE + 0x2000, i);
+        g_assert_cmpint(transfer(DATA, 0x2000, 4, 1, SDM_DMA_READ), ==,
+                        SDM_DMA_OK);
+        g_assert_cmphex(qtest_readl(master->qts, DATA), ==, i);
+
+        qtest_writel(master->qts, DATA, ~i);
+        g_assert_cmpint(transfer(DATA, 0x3000, 4, 1, SDM_DMA_WRITE), ==,
+                        SDM_DMA_OK);
+        g_assert_cmpint(send_signal(master, 1, 5, i, 0), ==, SDM_TX_OK);
+        expect_signal(slave, 0, 5, i, 0);
+        g_assert_cmphex(qtest_readl(slave->qts, RAM_BASE + 0x3000), ==,
+                        (uint32_t)~i);
+    }
+    end();
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+
+    qtest_add_func("sdm/dma/transfers", test_transfers);
+    qtest_add_func("sdm/dma/mapped", test_mapped);
+    qtest_add_func("sdm/dma/share-by-tcp", test_share_by_tcp);
+    qtest_add_func("sdm/dma/order-and-irq", test_order_and_irq);
+    qtest_add_func("sdm/dma/bad-descriptors", test_bad_descriptors);
+    qtest_add_func("sdm/dma/bad-registers", test_bad_registers);
+    qtest_add_func("sdm/dma/slave-dies", test_slave_dies);
+    qtest_add_func("sdm/dma/order-with-others", test_order_with_others);
+
+    return g_test_run();
+}
