@@ -28,8 +28,6 @@ enum request {
 	REQUEST_FILL,
 	/* (range, seed) -> (range, number of bytes that differ) */
 	REQUEST_CHECK,
-	/* (milliseconds, any) -> the same, at once: then deaf for that time */
-	REQUEST_SLEEP,
 	/* (count, signal) -> that many signals, numbered from 0, and the same */
 	REQUEST_FLOOD,
 	/* (any, any) -> (REQUEST_TICKs seen, those not in sequence); from 0 */

@@ -184,8 +184,6 @@ static void handle(struct responder *r, const struct sdm_event *event)
 			  PATIENCE_MS);
 	if (ret)
 		fprintf(stderr, "responder: answer: %s\n", strerror(-ret));
-	if (event->signal == REQUEST_SLEEP)
-		sleep_ms(event->payload[0]);
 }
 
 /* The machine's own block tells which of its signals are boot and reset. */

@@ -268,6 +268,129 @@ TEST_F_TIMEOUT(signals, several_senders, 120)
 }
 
 /*
+ * Floods between master and slave.
+ */
+FIXTURE(flood) {
+	int number;
+	int fd;
+	int asker;
+	uint32_t peer;
+};
+
+FIXTURE_SETUP(flood)
+{
+	struct test_memory memory;
+	int id, ret;
+
+	self->number = find_device();
+	if (self->number < 0)
+		SKIP(return, NO_DEVICE);
+	self->fd = open_device(self->number, O_RDWR);
+	self->asker = open_asker(self->number);
+	ASSERT_LE(0, self->fd);
+	ASSERT_LE(0, self->asker);
+	id = find_slave(self->fd);
+	if (id < 0)
+		SKIP(return, NO_SLAVE);
+	self->peer = id;
+	ret = find_memory(self->asker, id, &memory);
+	if (ret && ret != -ENXIO)
+		SKIP(return, NO_RESPONDER);
+	ASSERT_EQ(0, subscribe(self->fd, SIGNAL_BIT(TEST_SIGNAL_A) |
+					 SIGNAL_BIT(TEST_SIGNAL_B)));
+	drain(self->fd);
+}
+
+FIXTURE_TEARDOWN(flood)
+{
+	close(self->asker);
+	close(self->fd);
+}
+
+/* As fast as they can be sent; not more than the reader may leave. */
+TEST_F_TIMEOUT(flood, down, 120)
+{
+	enum { ROUNDS = 20, BURST = 200 };
+	uint64_t answer[2];
+	int round, i;
+
+	ASSERT_EQ(0, ask(self->asker, self->peer, REQUEST_COUNT, 0, 0,
+			 answer));
+	for (round = 0; round < ROUNDS; round++) {
+		for (i = 0; i < BURST; i++)
+			ASSERT_EQ(0, send_signal(self->fd, self->peer,
+						 REQUEST_TICK, i, 0,
+						 PATIENCE_MS));
+		ASSERT_EQ(0, ask(self->asker, self->peer, REQUEST_COUNT, 0, 0,
+				 answer));
+		ASSERT_EQ(BURST, answer[0]);
+		ASSERT_EQ(0, answer[1]);
+	}
+}
+
+struct flood {
+	FIXTURE_DATA(flood) *self;
+	uint64_t count;
+	int ret;
+};
+
+static void *make_flood(void *data)
+{
+	struct flood *flood = data;
+	uint64_t answer[2];
+
+	flood->ret = ask(flood->self->asker, flood->self->peer, REQUEST_FLOOD,
+			 flood->count, TEST_SIGNAL_A, answer);
+	return NULL;
+}
+
+/*
+ * Each signal is delivered or counted as dropped, those that are delivered are
+ * in order, and one's own signals come through in between.
+ */
+TEST_F_TIMEOUT(flood, up, 120)
+{
+	struct flood flood = { .self = self, .count = 5000 };
+	uint64_t next = 0, own = 0, total = 0, dropped = 0;
+	uint64_t end = now_ms() + 100000;
+	struct sdm_event event;
+	uint32_t seqno = 0;
+	pthread_t thread;
+
+	ASSERT_EQ(0, send_signal(self->fd, 0, TEST_SIGNAL_B, 0, 0, 0));
+	ASSERT_EQ(0, next_event(self->fd, &event, PATIENCE_MS));
+	seqno = event.seqno;
+	ASSERT_EQ(0, send_signal(self->fd, 0, TEST_SIGNAL_B, own, 0, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, make_flood, &flood));
+	while (total + dropped < flood.count && now_ms() < end) {
+		ASSERT_EQ(0, next_event(self->fd, &event, PATIENCE_MS));
+		if (event.type == SDM_EVENT_OVERFLOW) {
+			/* Less the overflow itself */
+			dropped += event.seqno - seqno - 1;
+			seqno = event.seqno;
+			continue;
+		}
+		ASSERT_EQ(seqno + 1, event.seqno);
+		seqno = event.seqno;
+		if (event.peer == self->peer) {
+			ASSERT_LE(next, event.payload[0]);
+			next = event.payload[0] + 1;
+			total++;
+			continue;
+		}
+		ASSERT_EQ(own, event.payload[0]);
+		ASSERT_EQ(0, send_signal(self->fd, 0, TEST_SIGNAL_B, ++own, 0,
+					 PATIENCE_MS));
+	}
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, flood.ret);
+	EXPECT_LT(10, own);
+	EXPECT_LT(flood.count / 10, total);
+	TH_LOG("%u delivered, %u dropped, %u own", (unsigned int)total,
+	       (unsigned int)dropped, (unsigned int)own);
+}
+
+/*
  * Back-pressure: the second device has no driver, so that nobody takes what is
  * sent to it.
  */

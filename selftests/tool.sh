@@ -35,7 +35,7 @@ head -c 500 slave.dtb >"$work/short.dtb"
 head -c 20 slave.dtb >"$work/header.dtb"
 truncate -s $((size + 1)) "$work/too-large"
 truncate -s $((size - 8192)) "$work/nearly-all"
-truncate -s 128M "$work/large"
+truncate -s 48M "$work/large"
 
 # Usage
 
@@ -66,7 +66,9 @@ try 1 "empty is empty" "initrd is empty" boot zImage slave.dtb --initrd "$work/e
 
 try 1 "does not fit" "image is larger than the RAM" boot --raw "$work/too-large"
 try 1 "does not fit" "initrd is larger than the RAM" boot zImage slave.dtb --initrd "$work/too-large"
-try 1 "no room for the (initrd|device tree)" "initrd leaves no room" boot zImage slave.dtb --initrd "$work/nearly-all"
+# The file is read, which takes its time in kernels that look for bugs.
+[ -n "${SDM_QUICK:-}" ] || try 1 "no room for the (initrd|device tree)" "initrd leaves no room" \
+	boot zImage slave.dtb --initrd "$work/nearly-all"
 try 1 "outside of the peer's RAM" "address below the RAM" boot --load 0x1000 "$work/text"
 try 1 "outside of the peer's RAM" "address at the end of the RAM" boot --load $((0x40000000 + size)) "$work/text"
 try 1 "outside of the peer's RAM" "last byte does not fit" boot --load $((0x40000000 + size - 8)) "$work/text"

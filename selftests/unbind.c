@@ -2,6 +2,8 @@
 /*
  * The driver leaves its device (unbind) while files are open and calls wait.
  */
+#include <glob.h>
+#include <libgen.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -36,10 +38,24 @@ static int bind(FIXTURE_DATA(unbind) *self)
 	return ret;
 }
 
+/* What an earlier test left without a driver */
+static void bind_all(void)
+{
+	glob_t found = { 0 };
+	size_t i;
+
+	if (!glob("/sys/bus/platform/devices/*.sdm", 0, NULL, &found)) {
+		for (i = 0; i < found.gl_pathc; i++)
+			write_file(DRIVER "bind", basename(found.gl_pathv[i]));
+	}
+	globfree(&found);
+}
+
 FIXTURE_SETUP(unbind)
 {
 	struct sdm_info info = { 0 };
 
+	bind_all();
 	self->number = find_device();
 	if (self->number < 0)
 		SKIP(return, NO_DEVICE);

@@ -114,6 +114,10 @@ class Kit:
         self._make_slave()
         self._make_master()
 
+    def remove(self):
+        """Removes its files."""
+        shutil.rmtree(self.directory)
+
     def path(self, name):
         """A file of the kit."""
         return os.path.join(self.directory, name)

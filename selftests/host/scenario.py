@@ -113,7 +113,7 @@ class Scenario:
         if condition:
             self.report.result(self.name, ktap.Result(name, "ok"))
         else:
-            self.report.result(self.name, ktap.Result(name, "not ok", "", str(details).splitlines()[-40:]))
+            self.report.result(self.name, ktap.Result(name, "not ok", "", str(details).splitlines()))
         return condition
 
     def expect(self, name, machine, command, pattern, status=0, patience=PATIENCE):

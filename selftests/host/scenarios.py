@@ -18,7 +18,7 @@ PROMPT = r"\nmaster:\S* # (\x1b\[6n)?$|\nmaster:\S*# (\x1b\[6n)?$"
 
 # What is left out where there is nothing to do it with
 NO_PAIR = "-F back_pressure -V pair_down -V pair_up"
-NO_SLAVE = "-V slave"
+NO_SLAVE = "-F flood -V slave"
 
 
 def port_is_taken(port):
@@ -71,6 +71,8 @@ class Slave(Scenario):
 
     name = "slave"
     rounds = 100
+    left_out = ()
+    environment = ""
 
     def run(self):
         # Not all of the window: what is behind its end is tested, too.
@@ -79,24 +81,30 @@ class Slave(Scenario):
         self.step("the slave boots", self.boot_slave, master, slave)
         self.running(master)
 
+    def test(self, master, program, arguments=""):
+        """Runs a test program, unless it is left out here."""
+        if program not in self.left_out:
+            environment = f"SDM_ROUNDS_PERCENT={self.rounds} {self.environment}"
+            self.run_test(master, program, arguments, patience=600, environment=environment)
+
     def in_reset(self, master):
         """Tests with a slave that waits in reset."""
-        self.run_test(master, "window", "-f whole")
+        self.test(master, "window", "-f whole")
         # Here a sender really has to wait.
-        self.run_test(master, "unbind", "-t blocked_sender -t everything")
-        self.run_test(master, "boot", patience=300)
-        self.run_test(master, "tool.sh", patience=400)
+        self.test(master, "unbind", "-t blocked_sender -t everything")
+        self.test(master, "boot")
+        self.test(master, "tool.sh")
 
     def running(self, master):
         """Tests with a slave on which the responder runs."""
-        self.run_test(master, "ioctl")
-        self.run_test(master, "events", patience=300)
-        self.run_test(master, "signals", NO_PAIR, patience=300)
-        self.run_test(master, "window", "-F whole", patience=600)
-        self.run_test(master, "ordering", patience=600, environment=f"SDM_ROUNDS_PERCENT={self.rounds}")
-        self.run_test(master, "unbind", patience=300)
-        self.run_test(master, "modules.sh", patience=400)
-        self.run_test(master, "kunit.sh")
+        self.test(master, "ioctl")
+        self.test(master, "events")
+        self.test(master, "signals", NO_PAIR)
+        self.test(master, "window", "-F whole")
+        self.test(master, "ordering")
+        self.test(master, "unbind")
+        self.test(master, "modules.sh")
+        self.test(master, "kunit.sh")
 
 
 class Two(Scenario):
@@ -121,7 +129,7 @@ class Two(Scenario):
         for slave in slaves:
             self.step(f"{slave.name} boots", slave.wait_ready)
         # Not those that leave many signals under way: readers get those of both slaves.
-        few = f"-T order -T several_senders {NO_PAIR} -v slave"
+        few = f"-T order -T several_senders -F flood {NO_PAIR} -v slave"
         for program, arguments in (("window", "-F whole"), ("ordering", ""), ("signals", few)):
             environment = "SDM_ROUNDS_PERCENT=10"
             self.run_together(master, [(f"slave {n}:", f"{environment} SDM_PEER={n}", program, arguments)
@@ -178,7 +186,7 @@ class NoLimit(Scenario):
                                                               for line in ram), "\n".join(lines))
         self.expect("the window is there", master, "cat /sys/bus/sdm/devices/sdm0/window_size", "^536870912$")
         self.step("the slave boots", self.boot_slave, master, slave)
-        self.run_test(master, "window", "-F whole", patience=600)
+        self.run_test(master, "window", "-f direct -t write_widths -t read_widths", patience=600)
         # All of the memory that the kernel takes for its own
         self.expect("the rest of the memory is usable", master,
                     "head -c 200000000 /dev/zero >/tmp/a && wc -c </tmp/a && rm /tmp/a", "200000000")
@@ -268,7 +276,7 @@ class Foreign(Scenario):
         self.expect("it is Debian's", slave, "cat /proc/version", "Debian")
         self.probe("it answers", master, "ask 1", "OK")
         self.run_test(master, "signals", f"{NO_PAIR} -v slave")
-        self.run_test(master, "window", "-F whole", patience=600)
+        self.run_test(master, "window", "-f direct -t write_widths -t read_widths -t large_copies", patience=600)
         self.run_test(master, "ordering", patience=300, environment="SDM_ROUNDS_PERCENT=5")
 
 
@@ -278,6 +286,7 @@ class Debian(Slave):
     name = "debian"
     kernel = "armmp"
     rounds = 5
+    left_out = ("tool.sh",)
     allowed_skips = ("no KUnit in this kernel", "/dev/mem cannot be mapped")
 
 
@@ -286,10 +295,12 @@ class Debug(Slave):
 
     name = "debug"
     kernel = "debug"
-    rounds = 10
+    rounds = 5
+    environment = "SDM_QUICK=1"
 
     def running(self, master):
         super().running(master)
+        self.test(master, "faults")
         # Twice: what is found by one scan is reported if it is there in the next one, too.
         for _ in range(2):
             master.get("echo scan >/sys/kernel/debug/kmemleak; sleep 5", 300)
@@ -302,9 +313,10 @@ class Life(Scenario):
     name = "life"
 
     def run(self):
-        master, slave = self.start_pair(memory=320, options=())
+        master, slave = self.start_pair(memory=320)
         self.step("the slave boots", self.boot_slave, master, slave)
         self.probe("it answers", master, "ask 1", "OK")
+        self.driver_goes(master, slave)
         self.guest_reboots(master, slave)
         self.guest_powers_off(master, slave)
         self.slave_is_killed(master, slave)
@@ -327,6 +339,19 @@ class Life(Scenario):
     def generation(self, master):
         """The number of the slave's connection."""
         return int(master.get("/tests/probe state 1").split()[1])
+
+    def driver_goes(self, master, slave):
+        """The slave's guest unloads its drivers: its machine is there, but takes no signals."""
+        master.get("./sdm-test -w 0 -j >/tmp/events & echo $! >/tmp/pid; sleep 1")
+        slave.get("killall responder; while pidof responder; do sleep 0.1; done; rmmod sdm_test_mod sdm_platform")
+        self.expect("driver goes: state", master, "sleep 1; /tests/probe state 1", r"^running \d+ in")
+        self.probe("driver goes: nobody takes signals", master, "fill 1", "EAGAIN after [1-9]")
+        self.probe("driver goes: memory is there", master, "read 1 0x8000000 64", "64 in")
+        slave.get("modprobe sdm_platform; modprobe sdm_test_mod; /tests/responder")
+        self.expect("driver comes: state", master, "sleep 1; /tests/probe state 1", r"^running \d+ driver")
+        self.probe("driver comes: it answers", master, "ask 1", "OK")
+        self.expect("driver goes and comes: events", master, "kill $(cat /tmp/pid); cat /tmp/events",
+                    r'(?s)"running", *"driver": *false.*"running", *"driver": *true')
 
     def guest_reboots(self, master, slave):
         """Linux on the slave says reboot: it is held in reset again, and can be booted."""
