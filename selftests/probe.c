@@ -5,9 +5,11 @@
  * and how many milliseconds it took.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common.h"
@@ -25,7 +27,8 @@ static const char usage[] =
 	"probe reading PEER              reads until that fails\n"
 	"probe writing PEER              writes until that fails\n"
 	"probe asking PEER               asks until that fails\n"
-	"probe errors                    number of failed accesses\n";
+	"probe errors                    number of failed accesses\n"
+	"probe signal N TEXT COMMAND...  runs it; when TEXT shows, sends it signal N\n";
 
 /* The largest piece of the slave's RAM that the tests may use */
 #define SCRATCH_OFFSET 0x8000000
@@ -241,11 +244,57 @@ static int run(struct probe *probe, int (*command)(struct probe *probe))
 	return 0;
 }
 
+/*
+ * A shell is too slow to catch a program in the middle of something. All that
+ * the program says is handed on; the exit status is the program's, or 128 and
+ * the signal that ended it, or 99 if TEXT did not show.
+ */
+static int run_and_signal(int sig, const char *text, char **command)
+{
+	static char said[4096];
+	size_t size = 0;
+	bool sent = false;
+	int pipes[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(pipes))
+		return 1;
+	pid = fork();
+	if (!pid) {
+		dup2(pipes[1], STDOUT_FILENO);
+		dup2(pipes[1], STDERR_FILENO);
+		close(pipes[0]);
+		close(pipes[1]);
+		/* Programs in the background of a script have it ignored. */
+		signal(SIGINT, SIG_DFL);
+		execvp(command[0], command);
+		_exit(127);
+	}
+	close(pipes[1]);
+	while ((n = read(pipes[0], said + size, sizeof(said) - 1 - size)) > 0) {
+		size += n;
+		if (!sent && strstr(said, text)) {
+			kill(pid, sig);
+			sent = true;
+			printf("sent signal %d to %d\n", sig, pid);
+			fflush(stdout);
+		}
+	}
+	fputs(said, stdout);
+	if (waitpid(pid, &status, 0) != pid || !sent)
+		return 99;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
+				     WEXITSTATUS(status);
+}
+
 int main(int argc, char **argv)
 {
 	struct probe probe = { .text = "OK" };
 	size_t i;
 
+	if (argc > 4 && !strcmp(argv[1], "signal"))
+		return run_and_signal(atoi(argv[2]), argv[3], argv + 4);
 	if (argc > 2) {
 		probe.peer = strtoul(argv[2], NULL, 0);
 		probe.operands = argv + 3;

@@ -344,6 +344,36 @@ static void *make_flood(void *data)
 	return NULL;
 }
 
+struct loopback {
+	FIXTURE_DATA(flood) *self;
+	volatile bool stop;
+	unsigned int count;
+	int ret;
+};
+
+/* To oneself and back, as often as it can be done. */
+static void *make_loopbacks(void *data)
+{
+	struct loopback *loopback = data;
+	struct sdm_event event;
+	int fd;
+
+	fd = open_device(loopback->self->number, O_RDWR);
+	subscribe(fd, SIGNAL_BIT(TEST_SIGNAL_B));
+	drain(fd);
+	while (!loopback->stop && !loopback->ret) {
+		loopback->ret = send_signal(fd, 0, TEST_SIGNAL_B,
+					    loopback->count, 0, PATIENCE_MS);
+		if (!loopback->ret)
+			loopback->ret = next_event(fd, &event, PATIENCE_MS);
+		if (!loopback->ret && event.payload[0] != loopback->count)
+			loopback->ret = -EBADMSG;
+		loopback->count++;
+	}
+	close(fd);
+	return NULL;
+}
+
 /*
  * Each signal is delivered or counted as dropped, those that are delivered are
  * in order, and one's own signals come through in between.
@@ -351,43 +381,42 @@ static void *make_flood(void *data)
 TEST_F_TIMEOUT(flood, up, 120)
 {
 	struct flood flood = { .self = self, .count = 5000 };
-	uint64_t next = 0, own = 0, total = 0, dropped = 0;
-	uint64_t end = now_ms() + 100000;
+	struct loopback loopback = { .self = self };
+	uint64_t next = 0, total = 0, dropped = 0;
+	pthread_t flood_thread, loopback_thread;
 	struct sdm_event event;
-	uint32_t seqno = 0;
-	pthread_t thread;
+	uint32_t seqno;
 
-	ASSERT_EQ(0, send_signal(self->fd, 0, TEST_SIGNAL_B, 0, 0, 0));
+	ASSERT_EQ(0, subscribe(self->fd, SIGNAL_BIT(TEST_SIGNAL_A)));
+	ASSERT_EQ(0, send_signal(self->fd, 0, TEST_SIGNAL_A, 0, 0, 0));
 	ASSERT_EQ(0, next_event(self->fd, &event, PATIENCE_MS));
 	seqno = event.seqno;
-	ASSERT_EQ(0, send_signal(self->fd, 0, TEST_SIGNAL_B, own, 0, 0));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, make_flood, &flood));
-	while (total + dropped < flood.count && now_ms() < end) {
+	ASSERT_EQ(0, pthread_create(&loopback_thread, NULL, make_loopbacks,
+				    &loopback));
+	ASSERT_EQ(0, pthread_create(&flood_thread, NULL, make_flood, &flood));
+	while (total + dropped < flood.count) {
 		ASSERT_EQ(0, next_event(self->fd, &event, PATIENCE_MS));
 		if (event.type == SDM_EVENT_OVERFLOW) {
 			/* Less the overflow itself */
 			dropped += event.seqno - seqno - 1;
-			seqno = event.seqno;
-			continue;
-		}
-		ASSERT_EQ(seqno + 1, event.seqno);
-		seqno = event.seqno;
-		if (event.peer == self->peer) {
+		} else {
+			ASSERT_EQ(seqno + 1, event.seqno);
+			ASSERT_EQ(self->peer, event.peer);
 			ASSERT_LE(next, event.payload[0]);
 			next = event.payload[0] + 1;
 			total++;
-			continue;
 		}
-		ASSERT_EQ(own, event.payload[0]);
-		ASSERT_EQ(0, send_signal(self->fd, 0, TEST_SIGNAL_B, ++own, 0,
-					 PATIENCE_MS));
+		seqno = event.seqno;
 	}
-	pthread_join(thread, NULL);
+	loopback.stop = true;
+	pthread_join(loopback_thread, NULL);
+	pthread_join(flood_thread, NULL);
 	EXPECT_EQ(0, flood.ret);
-	EXPECT_LT(10, own);
-	EXPECT_LT(flood.count / 10, total);
+	EXPECT_EQ(0, loopback.ret);
+	EXPECT_EQ(flood.count, total + dropped);
+	EXPECT_LT(10, loopback.count);
 	TH_LOG("%u delivered, %u dropped, %u own", (unsigned int)total,
-	       (unsigned int)dropped, (unsigned int)own);
+	       (unsigned int)dropped, loopback.count);
 }
 
 /*

@@ -35,7 +35,7 @@ head -c 500 slave.dtb >"$work/short.dtb"
 head -c 20 slave.dtb >"$work/header.dtb"
 truncate -s $((size + 1)) "$work/too-large"
 truncate -s $((size - 8192)) "$work/nearly-all"
-truncate -s 48M "$work/large"
+truncate -s 96M "$work/large"
 
 # Usage
 
@@ -134,50 +134,36 @@ rm -f "$work/sdm-test" "$work/zImage" "$work/slave.dtb"
 
 # Interruption: a load that does not end well does not end in a boot.
 
-# Starts a load that takes its time, and waits until it has begun.
-begin_load()
+# Loads something large, and sends signal number $1 to sdm-test as soon as it says that it has begun.
+load_and_signal()
 {
-	"$tool" -b "$device" "$slave" --raw "$work/large" >"$work/log" 2>&1 &
-	loader=$!
-	for _ in $(seq 200); do
-		! grep -q "load raw" "$work/log" || return 0
-		sleep 0.1
-	done
-	cat "$work/log"
-	return 1
+	"$here/probe" signal "$1" "load raw" "$tool" -b "$device" "$slave" --raw "$work/large"
 }
-
-# What runs in the background of a script ignores INT.
-interrupted_in_foreground()
-{
-	status=0
-	timeout -s INT 3 "$tool" -b "$device" "$slave" --raw "$work/large" || status=$?
-	echo "status $status, then $(state "$slave")"
-	[ "$status" != 0 ] && [ "$(state "$slave")" = reset ]
-}
-result "interrupted by INT" interrupted_in_foreground
 
 interrupted()
 {
-	begin_load || return
-	kill "-$1" $loader
 	status=0
-	wait $loader || status=$?
-	cat "$work/log"
+	load_and_signal "$1" || status=$?
 	echo "status $status, then $(state "$slave")"
-	[ "$status" != 0 ] && [ "$(state "$slave")" = reset ]
+	[ "$status" = "$2" ] && [ "$(state "$slave")" = reset ]
 }
-result "interrupted by TERM" interrupted TERM
-result "killed" interrupted KILL
+result "interrupted by INT" interrupted 2 130
+result "interrupted by TERM" interrupted 15 143
+result "killed" interrupted 9 137
 
+# The first one is stopped in the middle of it.
 two_at_once()
 {
-	begin_load || return
+	load_and_signal 19 >"$work/first" 2>&1 &
+	for _ in $(seq 200); do
+		grep -q "sent signal" "$work/first" && break
+		sleep 0.1
+	done
 	status=0
 	"$tool" -b "$device" "$slave" zImage slave.dtb >"$work/second" 2>&1 || status=$?
-	kill $loader
-	wait $loader
-	cat "$work/second"
+	kill -9 "$(sed -n 's/^sent signal 19 to //p' "$work/first")"
+	wait $!
+	cat "$work/first" "$work/second"
 	[ $status = 1 ] && grep "another sdm-test is loading" "$work/second"
 }
 result "two loads at once" two_at_once
