@@ -533,7 +533,7 @@ static void test_memory_frames(void)
     start();
     fd = raw_join(rig);
     raw_send_frame(fd, SDM_PROTO_MEM_DATA, 0, SDM_MEM_OK, payload, 4);
-    expect_violation(fd, "answer to a read that nobody waits for");
+    expect_violation(fd, "answer that fits no request");
 
     fd = raw_join(rig);
     raw_send_mem(fd, SDM_PROTO_MEM_READ, 0, 4, 0, NULL, 0);

@@ -304,8 +304,8 @@ static void test_broken(void)
 
     for (i = 0; i < ARRAY_SIZE(lengths); i++) {
         check_broken(answer_length, GUINT_TO_POINTER(lengths[i]),
-                     SDM_PEER_LOST, "*lost: protocol violation: answer to a "
-                     "read has the wrong length");
+                     SDM_PEER_LOST, "*lost: protocol violation: answer that "
+                     "fits no request");
     }
     check_broken(answer_refused_with_data, NULL, SDM_PEER_LOST,
                  "*lost: protocol violation: answer to a read has the wrong "
