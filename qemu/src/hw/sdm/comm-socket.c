@@ -17,6 +17,7 @@
 #include "qom/object_interfaces.h"
 #include "hw/sdm/core.h"
 #include "hw/sdm/multi-socket.h"
+#include "kick.h"
 
 /*
  * Frames that may wait for the main loop. Signals are limited by credits,
@@ -40,11 +41,13 @@ typedef struct SignalLink {
     SDMCommunicationSocket *comm;
     MultiSocketPeer *peer;
     struct sdm_proto_signals signals; /* from the handshake */
+    SDMKick *kick; /* to serve the inbox */
 
-    /* Main loop. */
-    QEMUBH *bh;
+    /* Protected by the BQL. */
+    QEMUBH *bh;         /* to serve it on the main loop */
     uint32_t owed;      /* credits that the peer has not got back yet */
     uint32_t announced; /* state that the peer has been told, 0: none */
+    bool serving;       /* somebody empties the inbox */
     bool violated;      /* it broke the protocol: nothing more is served */
 
     /* Protects the inbox. Nothing is locked after it. */
@@ -198,27 +201,72 @@ static const char *link_process(SignalLink *link, const InboxEntry *entry)
     }
 }
 
-/* Take the whole inbox at once: a flood does not keep the main loop here. */
-static void link_bh(void *opaque)
+/* To start or reset a machine is the main loop's. */
+static bool needs_main_loop(SignalLink *link, const InboxEntry *entry)
 {
-    SignalLink *link = opaque;
-    QSIMPLEQ_HEAD(, InboxEntry) entries = QSIMPLEQ_HEAD_INITIALIZER(entries);
+    return entry->header.type == SDM_PROTO_SIGNAL &&
+           sdm_core_has_action(link->comm->core, entry->signal.signal);
+}
+
+/* The next frame, in the order of arrival; NULL if the rest has to wait. */
+static InboxEntry *inbox_take(SignalLink *link, bool main_loop)
+{
     InboxEntry *entry;
 
-    WITH_QEMU_LOCK_GUARD(&link->lock) {
-        QSIMPLEQ_CONCAT(&entries, &link->inbox);
-        link->inbox_count = 0;
+    QEMU_LOCK_GUARD(&link->lock);
+
+    entry = QSIMPLEQ_FIRST(&link->inbox);
+    if (!entry) {
+        return NULL;
     }
-    while ((entry = QSIMPLEQ_FIRST(&entries))) {
+    if (!main_loop && needs_main_loop(link, entry)) {
+        qemu_bh_schedule(link->bh);
+        return NULL;
+    }
+    QSIMPLEQ_REMOVE_HEAD(&link->inbox, next);
+    link->inbox_count--;
+    return entry;
+}
+
+static unsigned inbox_count(SignalLink *link)
+{
+    QEMU_LOCK_GUARD(&link->lock);
+
+    return link->inbox_count;
+}
+
+/* As much as is there now: a flood does not keep anybody here. */
+static void link_serve(SignalLink *link, bool main_loop)
+{
+    unsigned count = inbox_count(link);
+    InboxEntry *entry;
+
+    /* An action may let go of the BQL. Whoever comes then would overtake it. */
+    if (link->serving) {
+        qemu_bh_schedule(link->bh);
+        return;
+    }
+    link->serving = true;
+    while (count-- && (entry = inbox_take(link, main_loop))) {
         const char *what = link->violated ? NULL : link_process(link, entry);
 
         if (what) {
             multi_socket_peer_fail(link->peer, "protocol violation: %s", what);
             link->violated = true;
         }
-        QSIMPLEQ_REMOVE_HEAD(&entries, next);
         g_free(entry);
     }
+    link->serving = false;
+}
+
+static void link_bh(void *opaque)
+{
+    link_serve(opaque, true);
+}
+
+static void link_kick(void *opaque)
+{
+    link_serve(opaque, false);
 }
 
 static const char *cs_receive(void *opaque, MultiSocketPeer *peer,
@@ -256,7 +304,7 @@ static const char *cs_receive(void *opaque, MultiSocketPeer *peer,
     if (full) {
         return "flood of signal frames";
     }
-    qemu_bh_schedule(link->bh);
+    sdm_kick(link->kick);
     return NULL;
 }
 
@@ -300,6 +348,7 @@ static bool cs_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
     /* Not from inside a wait for a block device: a boot may be such a wait. */
     link->bh = aio_bh_new_guarded(iohandler_get_aio_context(), link_bh, link,
                                   NULL);
+    link->kick = sdm_kick_new(link_kick, link);
     qemu_mutex_init(&link->lock);
     QSIMPLEQ_INIT(&link->inbox);
     multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_SIGNAL, link);
@@ -337,11 +386,12 @@ static void cs_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
         return;
     }
     /* What arrived before the end was accepted: deliver it. */
-    link_bh(link);
+    link_serve(link, true);
     if (multi_socket_peer_is_established(peer)) {
         sdm_core_peer_down(cs->core, multi_socket_peer_id(peer), in_order);
     }
     multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_SIGNAL, NULL);
+    sdm_kick_free(link->kick);
     qemu_bh_delete(link->bh);
     qemu_mutex_destroy(&link->lock);
     multi_socket_peer_unref(link->peer);

@@ -273,6 +273,13 @@ static SDMSignal *bound_signal(SDMCore *core, uint32_t number)
                                                NULL;
 }
 
+bool sdm_core_has_action(SDMCore *core, uint32_t number)
+{
+    SDMSignal *signal = bound_signal(core, number);
+
+    return signal && sdm_signal_kind(signal) != SDM_SIGNAL_PLAIN;
+}
+
 static void report_action(SDMCore *core, uint32_t source, uint32_t signal,
                           uint32_t result)
 {
@@ -306,7 +313,7 @@ static bool perform_action(SDMCore *core, uint32_t source,
     SDMSignal *signal = bound_signal(core, message->signal);
     uint32_t result;
 
-    if (!signal || sdm_signal_kind(signal) == SDM_SIGNAL_PLAIN) {
+    if (!sdm_core_has_action(core, message->signal)) {
         return true;
     }
     result = sdm_signal_trigger(signal, message->data);

@@ -22,6 +22,7 @@
 #include "qemu/thread.h"
 #include "sdm/sdm-regs.h"
 #include "dma.h"
+#include "kick.h"
 #include "remote-ram.h"
 #include "trace.h"
 
@@ -75,7 +76,7 @@ struct SDMDma {
     MemoryBackendNetwork *nm;
     void (*changed)(void *opaque);
     void *opaque;
-    QEMUBH *bh;
+    SDMKick *kick;
     QemuThread thread;
     Frame *open; /* the thread's: not sent yet, may grow */
     bool thread_runs; /* main loop, vCPUs: under the BQL */
@@ -100,7 +101,7 @@ struct SDMDma {
     uint64_t progress; /* counts parts that ended */
 };
 
-static void dma_bh(void *opaque)
+static void dma_kick(void *opaque)
 {
     SDMDma *dma = opaque;
 
@@ -110,7 +111,7 @@ static void dma_bh(void *opaque)
 static void dma_raise(SDMDma *dma, uint32_t status)
 {
     dma->status |= status;
-    qemu_bh_schedule(dma->bh);
+    sdm_kick(dma->kick);
 }
 
 /*
@@ -654,7 +655,7 @@ SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, void (*changed)(void *opaque),
     dma->nm = nm;
     dma->changed = changed;
     dma->opaque = opaque;
-    dma->bh = aio_bh_new(iohandler_get_aio_context(), dma_bh, dma);
+    dma->kick = sdm_kick_new(dma_kick, dma);
     qemu_mutex_init(&dma->lock);
     qemu_cond_init(&dma->work);
     qemu_cond_init(&dma->idle);

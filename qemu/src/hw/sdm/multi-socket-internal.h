@@ -6,6 +6,7 @@
  * multi-socket-peer.c one connection: its life and its thread
  * multi-socket-tx.c   ... sending
  * multi-socket-rx.c   ... receiving
+ * multi-socket-awake.c what keeps the CPUs from going idle meanwhile
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,6 +22,22 @@
 #include "sdm/sdm-regs.h"
 #include "hw/sdm/multi-socket.h"
 
+/* What keeps the CPUs from going idle. */
+typedef struct MultiSocketAwake {
+    /* Constant once started; 0 if it would be of no use. */
+    unsigned max_ns;
+    bool has_thread;
+
+    QemuThread thread;
+    QemuEvent wanted;
+
+    /* Atomic. */
+    bool stop;
+    unsigned window_ns; /* how long to stay awake after a message */
+    int64_t last;       /* when the latest came */
+    int64_t until;      /* when the thread goes to sleep */
+} MultiSocketAwake;
+
 struct MultiSocketBackend {
     Object parent_obj;
 
@@ -29,10 +46,12 @@ struct MultiSocketBackend {
     char *host;
     char *port;
     char *path;
+    uint32_t poll_us;
 
     SocketAddress *addr;
     QIONetListener *listener;
     bool started;
+    MultiSocketAwake awake;
 
     struct {
         const MultiSocketChannelOps *ops;
@@ -75,6 +94,7 @@ typedef struct MultiSocketTx {
     uint32_t write_length; /* 0: there is none */
     uint64_t write_end;    /* address behind its last byte */
     int64_t write_deadline; /* ns; when posted writes have to leave, 0: none */
+    bool stream;            /* there were many: the deadline was put off */
 } MultiSocketTx;
 
 /* Bytes that were received and not looked at. */
@@ -101,8 +121,6 @@ typedef struct MultiSocketRx {
 
     /* Answers that threads have received for themselves; atomic */
     unsigned own_answers;
-    /* How long to look for input before sleeping, ns; atomic, adapts itself */
-    unsigned poll_ns;
 } MultiSocketRx;
 
 struct MultiSocketPeer {
@@ -205,6 +223,8 @@ void multi_socket_tx_destroy(MultiSocketPeer *peer);
  * or -1, and sets *@blocked if the socket takes no more.
  */
 int64_t multi_socket_tx_flush(MultiSocketPeer *peer, bool *blocked);
+/* Something waits for the socket or for its time. */
+bool multi_socket_tx_pending(MultiSocketPeer *peer);
 /* Say goodbye, waiting a little so that it gets through. */
 void multi_socket_peer_bye(MultiSocketPeer *peer);
 
@@ -220,5 +240,15 @@ bool multi_socket_rx_first_frame(MultiSocketPeer *peer,
 void multi_socket_rx_end(MultiSocketPeer *peer);
 /* The connection's thread: receive until the connection is dead. */
 void multi_socket_rx_run(MultiSocketPeer *peer);
+
+/* --- multi-socket-awake.c --- */
+
+/* @max_ns: for how long after a message at most, 0: not at all. */
+void multi_socket_awake_start(MultiSocketAwake *awake, unsigned max_ns);
+void multi_socket_awake_stop(MultiSocketAwake *awake);
+/* Any thread: a message came. */
+void multi_socket_awake_note(MultiSocketAwake *awake);
+/* Until when (get_clock()) to look at the socket before sleeping, or 0. */
+int64_t multi_socket_awake_poll_end(MultiSocketAwake *awake);
 
 #endif

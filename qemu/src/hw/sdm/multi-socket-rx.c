@@ -36,9 +36,11 @@
  */
 #define RX_PARK_NS (500 * 1000)
 
-/* Bounds of looking for input before sleeping. */
-#define RX_POLL_MAX_NS (50 * 1000)
-#define RX_POLL_MIN_NS (4 * 1000)
+/*
+ * Who waits for input in recv() itself does not notice anything else: not
+ * longer than this at a time.
+ */
+#define RX_WAIT_MS 20
 
 /* Results of a look at the socket. */
 typedef enum RxResult {
@@ -51,7 +53,8 @@ typedef enum RxResult {
  * As recv(), for the handshake: keep the first file descriptor that comes.
  * Later the kernel drops what nobody takes.
  */
-static ssize_t recv_with_fd(MultiSocketPeer *peer, void *buf, size_t size)
+static ssize_t recv_with_fd(MultiSocketPeer *peer, void *buf, size_t size,
+                            int flags)
 {
     struct iovec iov = { .iov_base = buf, .iov_len = size };
     union {
@@ -64,7 +67,7 @@ static ssize_t recv_with_fd(MultiSocketPeer *peer, void *buf, size_t size)
         .msg_control = &control,
         .msg_controllen = sizeof(control),
     };
-    ssize_t n = recvmsg(peer->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t n = recvmsg(peer->fd, &msg, flags | MSG_CMSG_CLOEXEC);
     struct cmsghdr *cmsg = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 
     if (cmsg && cmsg->cmsg_level == SOL_SOCKET &&
@@ -82,17 +85,17 @@ static ssize_t recv_with_fd(MultiSocketPeer *peer, void *buf, size_t size)
     return n;
 }
 
-static ssize_t recv_direct(MultiSocketPeer *peer)
+static ssize_t recv_direct(MultiSocketPeer *peer, int flags)
 {
     struct msghdr msg = {
         .msg_iov = peer->rx.direct,
         .msg_iovlen = peer->rx.direct_niov,
     };
 
-    return recvmsg(peer->fd, &msg, MSG_DONTWAIT);
+    return recvmsg(peer->fd, &msg, flags);
 }
 
-static ssize_t recv_buffer(MultiSocketPeer *peer)
+static ssize_t recv_buffer(MultiSocketPeer *peer, int flags)
 {
     MultiSocketRx *rx = &peer->rx;
     uint8_t *to;
@@ -106,18 +109,23 @@ static ssize_t recv_buffer(MultiSocketPeer *peer)
     to = rx->buf + rx->tail;
     room = RX_SIZE - rx->tail;
     return peer->passes_fds && !peer->go_on ?
-           recv_with_fd(peer, to, room) :
-           recv(peer->fd, to, room, MSG_DONTWAIT);
+           recv_with_fd(peer, to, room, flags) :
+           recv(peer->fd, to, room, flags);
 }
 
-/* Receive what is there: into memory a frame is for, or into the buffer. */
-static RxResult rx_recv(MultiSocketPeer *peer)
+/*
+ * Receive what is there: into memory a frame is for, or into the buffer. With
+ * @wait something comes, or a short while passes (RX_WAIT_MS).
+ */
+static RxResult rx_recv(MultiSocketPeer *peer, bool wait)
 {
     MultiSocketRx *rx = &peer->rx;
+    int flags = wait ? 0 : MSG_DONTWAIT;
     ssize_t n;
 
     do {
-        n = rx->direct_left ? recv_direct(peer) : recv_buffer(peer);
+        n = rx->direct_left ? recv_direct(peer, flags) :
+                              recv_buffer(peer, flags);
     } while (n < 0 && errno == EINTR);
 
     if (n > 0 && rx->direct_left) {
@@ -251,58 +259,30 @@ static void rx_serve_frames(MultiSocketPeer *peer)
     }
 }
 
-/* Two that wait for each other on one CPU must not keep it busy. */
-static bool polling_pays(void)
+/* Receive what comes, or let a short while pass. */
+static RxResult rx_await(MultiSocketPeer *peer)
 {
-    static int cpus;
+    int64_t end = multi_socket_awake_poll_end(&peer->ms->awake);
 
-    if (!cpus) {
-        cpu_set_t set;
+    while (end && get_clock() < end) {
+        RxResult result = rx_recv(peer, false);
 
-        cpus = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
-    }
-    return cpus > 1;
-}
-
-/*
- * Look for input for a short time. The time follows its success: it grows
- * where a little longer would have done, and shrinks where it was in vain.
- */
-static RxResult rx_poll(MultiSocketPeer *peer)
-{
-    unsigned poll_ns = qatomic_read(&peer->rx.poll_ns);
-    int64_t end;
-    RxResult result;
-
-    if (!polling_pays() || !poll_ns) {
-        return rx_recv(peer);
-    }
-    end = get_clock() + poll_ns;
-    do {
-        int i;
-
-        result = rx_recv(peer);
         if (result != RX_NOTHING) {
             return result;
         }
-        for (i = 0; i < 8; i++) {
-            cpu_relax();
-        }
-    } while (get_clock() < end);
-    return RX_NOTHING;
-}
-
-/* Input came after having slept for @slept_ns. */
-static void rx_adapt(MultiSocketRx *rx, int64_t slept_ns)
-{
-    unsigned poll_ns = qatomic_read(&rx->poll_ns);
-
-    if (slept_ns <= RX_POLL_MAX_NS) {
-        poll_ns = MIN(MAX(2 * poll_ns, RX_POLL_MIN_NS), RX_POLL_MAX_NS);
-    } else {
-        poll_ns = poll_ns / 2 < RX_POLL_MIN_NS ? 0 : poll_ns / 2;
+        cpu_relax();
     }
-    qatomic_set(&rx->poll_ns, poll_ns);
+    if (peer->passes_fds) {
+        GPollFD fd = { .fd = peer->fd, .events = G_IO_IN };
+
+        /*
+         * Who sleeps in recv() on a UNIX socket is woken in vain, when the
+         * other side takes what it was sent.
+         */
+        qemu_poll_ns(&fd, 1, RX_WAIT_MS * (int64_t)SCALE_MS);
+        return rx_recv(peer, false);
+    }
+    return rx_recv(peer, true);
 }
 
 static int64_t min_timeout(int64_t a, int64_t b)
@@ -312,9 +292,9 @@ static int64_t min_timeout(int64_t a, int64_t b)
 
 /*
  * The connection's thread sends what is due, then sleeps until there is input
- * or something to send.
+ * or something to send. True if there is input.
  */
-static void thread_wait(MultiSocketPeer *peer, bool want_input,
+static bool thread_wait(MultiSocketPeer *peer, bool want_input,
                         int64_t timeout)
 {
     GPollFD fds[2] = {
@@ -327,12 +307,13 @@ static void thread_wait(MultiSocketPeer *peer, bool want_input,
     fds[1].events = (want_input && may_receive(peer) ? G_IO_IN : 0) |
                     (blocked ? G_IO_OUT : 0);
     if (qatomic_read(&peer->dead)) {
-        return;
+        return false;
     }
     qemu_poll_ns(fds, fds[1].events ? 2 : 1, timeout);
     if (fds[0].revents) {
         event_notifier_test_and_clear(&peer->wakeup);
     }
+    return fds[1].events & G_IO_IN && fds[1].revents & ~G_IO_OUT;
 }
 
 /* Become the one who receives. False if somebody else is. */
@@ -364,15 +345,15 @@ bool multi_socket_rx_first_frame(MultiSocketPeer *peer,
         if (rx_next_frame(peer, header, payload)) {
             return true;
         }
-        if (rx_recv(peer) == RX_NOTHING) {
-            thread_wait(peer, true, -1);
+        if (thread_wait(peer, true, -1)) {
+            rx_recv(peer, false);
         }
     }
     return false;
 }
 
-/* Receive and serve what is there. False if there is nothing (more) to do. */
-static bool rx_step(MultiSocketPeer *peer, int64_t *slept)
+/* Receive and serve what is there. False if there was nothing. */
+static bool rx_step(MultiSocketPeer *peer, bool wait)
 {
     MultiSocketRx *rx = &peer->rx;
     RxResult result = RX_NOTHING;
@@ -382,36 +363,45 @@ static bool rx_step(MultiSocketPeer *peer, int64_t *slept)
     }
     /* What was left because the peer did not take its answers. */
     rx_serve_frames(peer);
-    if (may_receive(peer)) {
-        result = rx_poll(peer);
-    }
-    if (result == RX_DATA) {
-        rx_adapt(rx, *slept);
-        *slept = 0;
+    /* What has begun comes to an end soon. */
+    while (may_receive(peer) &&
+           (result = wait || rx->direct_left ?
+                     rx_await(peer) : rx_recv(peer, false)) == RX_DATA) {
+        multi_socket_awake_note(&peer->ms->awake);
         rx_serve_frames(peer);
+        if (!rx->direct_left) {
+            break;
+        }
     }
     rx_give_back(rx);
     return result == RX_DATA;
+}
+
+/*
+ * A slave's thread is the only one who receives, and sends at once what it
+ * has to say. While the master is busy it need not look for anything else.
+ */
+static bool may_wait_in_recv(MultiSocketPeer *peer)
+{
+    return !multi_socket_is_master(peer->ms) &&
+           !multi_socket_tx_pending(peer);
 }
 
 void multi_socket_rx_run(MultiSocketPeer *peer)
 {
     MultiSocketRx *rx = &peer->rx;
     unsigned own_answers = qatomic_read(&rx->own_answers);
-    int64_t slept = 0;
 
     while (!qatomic_read(&peer->dead)) {
         unsigned now = qatomic_read(&rx->own_answers);
         bool parked = now != own_answers;
-        int64_t begin;
 
         own_answers = now;
-        if (!parked && rx_step(peer, &slept)) {
+        if (!parked && rx_step(peer, may_wait_in_recv(peer)) &&
+            may_wait_in_recv(peer)) {
             continue;
         }
-        begin = get_clock();
         thread_wait(peer, !parked, parked ? RX_PARK_NS : -1);
-        slept = get_clock() - begin;
     }
 }
 
@@ -431,14 +421,6 @@ void multi_socket_rx_end(MultiSocketPeer *peer)
     }
 }
 
-/* Sleep until there is input, the end of the connection, or @timeout_ns. */
-static void answer_sleep(MultiSocketPeer *peer, int64_t timeout_ns)
-{
-    GPollFD fd = { .fd = peer->fd, .events = G_IO_IN };
-
-    qemu_poll_ns(&fd, 1, timeout_ns);
-}
-
 /* Receive until the answer is there. */
 static void answer_receive(MultiSocketPeer *peer, const bool *done,
                            int64_t end)
@@ -448,16 +430,14 @@ static void answer_receive(MultiSocketPeer *peer, const bool *done,
 
     qatomic_inc(&rx->own_answers);
     while (!qatomic_load_acquire(done) && !qatomic_read(&peer->dead)) {
-        RxResult result = rx_poll(peer);
-        int64_t begin = get_clock();
+        RxResult result = last ? rx_recv(peer, false) : rx_await(peer);
 
         if (result == RX_DATA) {
+            multi_socket_awake_note(&peer->ms->awake);
             rx_serve_frames(peer);
         } else if (last) {
             break;
         } else if (result == RX_NOTHING) {
-            answer_sleep(peer, MAX(end - begin, 0));
-            rx_adapt(rx, get_clock() - begin);
             /* It may have been this process that did not get on. */
             last = get_clock() >= end;
         }
@@ -493,8 +473,11 @@ void multi_socket_rx_init(MultiSocketPeer *peer)
 {
     MultiSocketRx *rx = &peer->rx;
 
+    const struct timeval wait = { .tv_usec = RX_WAIT_MS * 1000 };
+
     qemu_mutex_init(&rx->lock);
     qemu_cond_init(&rx->freed);
+    setsockopt(peer->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
     rx->buf = g_malloc(RX_SIZE);
 }
 

@@ -33,8 +33,13 @@
 /* So many bytes of posted writes leave at once. */
 #define TX_BATCH (32 * KiB)
 
-/* Posted writes wait for company no longer than this. */
+/*
+ * Posted writes wait for company no longer than this, or, where so many bytes
+ * have come in this time that more are on their way, than that.
+ */
 #define TX_DELAY_NS (100 * 1000)
+#define TX_STREAM 2048
+#define TX_STREAM_DELAY_NS (1000 * 1000)
 
 /* A machine that exits waits no longer to say goodbye. */
 #define BYE_TIMEOUT_NS (100 * 1000 * 1000)
@@ -174,6 +179,19 @@ static bool tx_flush_locked(MultiSocketPeer *peer)
     return !peer->dead;
 }
 
+/* How long the posted writes in the queue may still wait, ns. */
+static int64_t tx_time_left(MultiSocketTx *tx)
+{
+    int64_t left = tx->write_deadline - get_clock();
+
+    if (left <= 0 && !tx->stream && tx_queued(tx) >= TX_STREAM) {
+        tx->stream = true;
+        tx->write_deadline += TX_STREAM_DELAY_NS - TX_DELAY_NS;
+        left += TX_STREAM_DELAY_NS - TX_DELAY_NS;
+    }
+    return left;
+}
+
 int64_t multi_socket_tx_flush(MultiSocketPeer *peer, bool *blocked)
 {
     MultiSocketTx *tx = &peer->tx;
@@ -187,7 +205,7 @@ int64_t multi_socket_tx_flush(MultiSocketPeer *peer, bool *blocked)
         return -1;
     }
     if (tx->write_deadline) {
-        left = tx->write_deadline - get_clock();
+        left = tx_time_left(tx);
         if (left > 0) {
             return left;
         }
@@ -197,6 +215,13 @@ int64_t multi_socket_tx_flush(MultiSocketPeer *peer, bool *blocked)
         *blocked = !tx_flush_locked(peer) && !peer->dead;
     }
     return left;
+}
+
+bool multi_socket_tx_pending(MultiSocketPeer *peer)
+{
+    QEMU_LOCK_GUARD(&peer->tx.lock);
+
+    return tx_queued(&peer->tx);
 }
 
 bool multi_socket_peer_send(MultiSocketPeer *peer, uint16_t type, uint32_t tag,
@@ -408,6 +433,7 @@ int multi_socket_peer_post_write(MultiSocketPeer *peer, uint64_t offset,
         }
     } else if (!tx->write_deadline) {
         tx->write_deadline = get_clock() + TX_DELAY_NS;
+        tx->stream = false;
         event_notifier_set(&peer->wakeup);
     }
     return peer->dead ? -ECONNRESET : 0;

@@ -14,6 +14,10 @@
 #include "system/system.h"
 #include "sdm/sdm-regs.h"
 #include "multi-socket-internal.h"
+
+/* Default and upper limit of the property. */
+#define MULTI_SOCKET_POLL_US 200
+#define MULTI_SOCKET_MAX_POLL_US 10000
 #include "trace.h"
 
 /* Connections whose handshake is not complete; more are closed at once. */
@@ -66,6 +70,7 @@ static bool multi_socket_start(MultiSocketBackend *ms, Error **errp)
     unsigned i;
 
     ms->started = true;
+    multi_socket_awake_start(&ms->awake, ms->poll_us * SCALE_US);
     for (i = 0; i < SDM_PROTO_NUM_CHANNELS; i++) {
         const MultiSocketChannelOps *ops = ms->channels[i].ops;
 
@@ -313,6 +318,35 @@ MULTI_SOCKET_STRING_PROPERTY(host)
 MULTI_SOCKET_STRING_PROPERTY(port)
 MULTI_SOCKET_STRING_PROPERTY(path)
 
+static void multi_socket_get_poll_us(Object *obj, Visitor *v,
+                                     const char *name, void *opaque,
+                                     Error **errp)
+{
+    visit_type_uint32(v, name, &MULTI_SOCKET_BACKEND(obj)->poll_us, errp);
+}
+
+static void multi_socket_set_poll_us(Object *obj, Visitor *v,
+                                     const char *name, void *opaque,
+                                     Error **errp)
+{
+    MultiSocketBackend *ms = MULTI_SOCKET_BACKEND(obj);
+    uint32_t value;
+
+    if (!visit_type_uint32(v, name, &value, errp)) {
+        return;
+    }
+    if (value > MULTI_SOCKET_MAX_POLL_US) {
+        error_setg(errp, "'%s' must be at most %u", name,
+                   MULTI_SOCKET_MAX_POLL_US);
+        return;
+    }
+    if (ms->addr) {
+        error_setg(errp, "'%s' cannot change any more", name);
+        return;
+    }
+    ms->poll_us = value;
+}
+
 static void multi_socket_get_connected(Object *obj, Visitor *v,
                                        const char *name, void *opaque,
                                        Error **errp)
@@ -333,6 +367,7 @@ static void multi_socket_init(Object *obj)
 
     ms->own_id = SDM_ID_NONE;
     ms->num_ids = SDM_MAX_IDS;
+    ms->poll_us = MULTI_SOCKET_POLL_US;
     QTAILQ_INIT(&ms->peers);
 }
 
@@ -348,6 +383,7 @@ static void multi_socket_finalize(Object *obj)
         qio_net_listener_disconnect(ms->listener);
         object_unref(OBJECT(ms->listener));
     }
+    multi_socket_awake_stop(&ms->awake);
     qapi_free_SocketAddress(ms->addr);
     g_free(ms->host);
     g_free(ms->port);
@@ -376,6 +412,12 @@ static void multi_socket_class_init(ObjectClass *oc, void *data)
                                   multi_socket_set_path);
     object_class_property_set_description(oc, "path",
         "UNIX socket instead of host and port");
+    object_class_property_add(oc, "poll-us", "uint32",
+                              multi_socket_get_poll_us,
+                              multi_socket_set_poll_us, NULL, NULL);
+    object_class_property_set_description(oc, "poll-us",
+        "longest time after a message to keep a CPU from going idle "
+        "(200 microseconds)");
     object_class_property_add(oc, "connected", "uint32",
                               multi_socket_get_connected, NULL, NULL, NULL);
     object_class_property_set_description(oc, "connected",

@@ -17,6 +17,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/thread.h"
 #include "sdm/sdm-regs.h"
+#include "kick.h"
 #include "remote-ram.h"
 
 /* A load under way; lives on the stack of the thread that waits. */
@@ -218,8 +219,10 @@ static uint32_t remote_load(SDMRemoteRAM *ram, hwaddr addr, unsigned size,
     if (cause) {
         return cause;
     }
+    sdm_kick_begin_wait();
     ret = multi_socket_peer_wait_answer(ram->peer, &load.done,
                                         ram->timeout_ms);
+    sdm_kick_end_wait();
     if (ret && request_cancel(ram, &load.request)) {
         return error_cause(ret);
     }
@@ -277,7 +280,9 @@ static MemTxResult remote_ram_write(void *opaque, hwaddr addr, uint64_t value,
     if (ret == -EAGAIN) {
         bool dropped = drop_bql(attrs);
 
+        sdm_kick_begin_wait();
         ret = multi_socket_peer_wait_room(ram->peer, ram->timeout_ms);
+        sdm_kick_end_wait();
         retake_bql(dropped);
         if (!ret) {
             ret = multi_socket_peer_post_write(ram->peer, addr, data, size);

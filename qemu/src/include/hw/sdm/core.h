@@ -126,6 +126,8 @@ void sdm_core_peer_up(SDMCore *core, uint32_t id, uint32_t arch,
 void sdm_core_peer_down(SDMCore *core, uint32_t id, bool in_order);
 void sdm_core_peer_state(SDMCore *core, uint32_t id, uint32_t state);
 void sdm_core_peer_action(SDMCore *core, uint32_t id, uint32_t result);
+/* A signal that starts or resets the machine. */
+bool sdm_core_has_action(SDMCore *core, uint32_t number);
 /* The three return NULL, or why the peer violates the protocol. */
 const char *sdm_core_check_signal(const SDMCore *core,
                                   const struct sdm_proto_signal *signal);
