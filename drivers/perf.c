@@ -10,12 +10,18 @@
  *	cat <&3
  *	read32 peer 1: 10000 runs of 1, ns: median 6480 p99 9120 min 6112 sum 66120000
  *
- * The tests; where a run is many operations, the time of one is told:
+ * The times are those of runs. The tests; where single operations are too fast
+ * to be timed a run is many of them:
  *
- *	read32		load from the peer's memory (its last 64 KiB)
+ *	read32		load from the peer's memory (its last 64 KiB). Where that
+ *			is RAM in the window a run is many loads
  *	write32		store there; a load ends each run
  *	write64		the same with 8 bytes, where the CPU has such stores
+ *	own_read32	the same three in memory of this machine
+ *	own_write32
+ *	own_write64
  *	trap		read of a register of the own device: the floor of all
+ *			that is forwarded
  *	signal		signal to the peer and back; to oneself it is two
  *			interrupts without a network
  *
@@ -44,7 +50,7 @@
 #define SDM_PERF_PONG	(SDM_NUM_SIGNALS - 1)
 
 /* Operations in one run where single ones are too fast to be timed. */
-#define SDM_PERF_STORES	16384
+#define SDM_PERF_ACCESSES 16384
 #define SDM_PERF_TRAPS	64
 
 #define SDM_PERF_MAX	1000000
@@ -72,16 +78,24 @@ struct sdm_perf {
  * @node: in sdm_perf.tests
  * @perf: the device
  * @peer: the peer
- * @io: its memory, the last SDM_PERF_SPAN bytes
+ * @kind: what is tested
+ * @io: its memory, the last SDM_PERF_SPAN bytes, if accesses are forwarded
+ * @ram: the same, if it is RAM
+ * @own: memory of this machine in the place of the peer's
  * @regs: registers of the own device
+ * @operations: in one run
  * @pong: the answer to a signal has arrived
  */
 struct sdm_perf_test {
 	struct list_head node;
 	struct sdm_perf *perf;
 	struct sdm_peer *peer;
+	const struct sdm_perf_kind *kind;
 	void __iomem *io;
+	void *ram;
+	void *own;
 	void __iomem *regs;
+	u32 operations;
 	struct completion pong;
 };
 
@@ -90,12 +104,14 @@ struct sdm_perf_test {
  * @name: in commands
  * @run: what is timed; @number counts the runs
  * @map: prepares, or NULL
- * @operations: in one run
+ * @ram: what is timed instead if there is RAM: %SDM_PERF_ACCESSES operations
+ * @operations: in one @run
  */
 struct sdm_perf_kind {
 	const char *name;
 	int (*run)(struct sdm_perf_test *test, u32 number);
 	int (*map)(struct sdm_perf_test *test);
+	void (*ram)(void *ram);
 	u32 operations;
 };
 
@@ -118,6 +134,7 @@ static struct sdm_client sdm_perf_client;
 static int sdm_perf_map_memory(struct sdm_perf_test *test)
 {
 	struct sdm_peer_status status;
+	u64 phys;
 	int ret;
 
 	ret = sdm_peer_get_status(test->peer, &status);
@@ -128,11 +145,24 @@ static int sdm_perf_map_memory(struct sdm_perf_test *test)
 	if (status.mem_size < SDM_PERF_SPAN)
 		return -ENXIO;
 
-	test->io = ioremap(test->perf->sdm->caps.window_base +
-			   status.mem_offset + status.mem_size -
-			   SDM_PERF_SPAN, SDM_PERF_SPAN);
+	phys = test->perf->sdm->caps.window_base + status.mem_offset +
+	       status.mem_size - SDM_PERF_SPAN;
+	if (!status.mem_mapped) {
+		test->io = ioremap(phys, SDM_PERF_SPAN);
+		return test->io ? 0 : -ENOMEM;
+	}
+	test->ram = memremap(phys, SDM_PERF_SPAN, MEMREMAP_WB);
+	test->operations = SDM_PERF_ACCESSES;
 
-	return test->io ? 0 : -ENOMEM;
+	return test->ram ? 0 : -ENOMEM;
+}
+
+static int sdm_perf_map_own(struct sdm_perf_test *test)
+{
+	test->own = kzalloc(SDM_PERF_SPAN, GFP_KERNEL);
+	test->ram = test->own;
+
+	return test->ram ? 0 : -ENOMEM;
 }
 
 /* The driver has them mapped as well: to read one that never changes is safe. */
@@ -163,7 +193,7 @@ static int sdm_perf_write32(struct sdm_perf_test *test, u32 number)
 {
 	u32 i;
 
-	for (i = 0; i < SDM_PERF_STORES; i++)
+	for (i = 0; i < SDM_PERF_ACCESSES; i++)
 		__raw_writel(i, test->io + (i * 4) % SDM_PERF_SPAN);
 	readl(test->io);
 
@@ -186,11 +216,37 @@ static int sdm_perf_write64(struct sdm_perf_test *test, u32 number)
 {
 	u32 i;
 
-	for (i = 0; i < SDM_PERF_STORES; i++)
+	for (i = 0; i < SDM_PERF_ACCESSES; i++)
 		sdm_perf_store64(i, test->io + (i * 8) % SDM_PERF_SPAN);
 	readl(test->io);
 
 	return 0;
+}
+
+/* The same for RAM, be it the peer's or not. */
+static void sdm_perf_ram_read32(void *ram)
+{
+	u32 i;
+
+	for (i = 0; i < SDM_PERF_ACCESSES; i++)
+		READ_ONCE(*(u32 *)(ram + (i * 4) % SDM_PERF_SPAN));
+}
+
+static void sdm_perf_ram_write32(void *ram)
+{
+	u32 i;
+
+	for (i = 0; i < SDM_PERF_ACCESSES; i++)
+		WRITE_ONCE(*(u32 *)(ram + (i * 4) % SDM_PERF_SPAN), i);
+}
+
+static void sdm_perf_ram_write64(void *ram)
+{
+	void __iomem *at = (void __iomem __force *)ram;
+	u32 i;
+
+	for (i = 0; i < SDM_PERF_ACCESSES; i++)
+		sdm_perf_store64(i, at + (i * 8) % SDM_PERF_SPAN);
 }
 
 static int sdm_perf_trap(struct sdm_perf_test *test, u32 number)
@@ -218,12 +274,32 @@ static int sdm_perf_signal(struct sdm_perf_test *test, u32 number)
 }
 
 static const struct sdm_perf_kind sdm_perf_kinds[] = {
-	{ "read32", sdm_perf_read32, sdm_perf_map_memory, 1 },
-	{ "write32", sdm_perf_write32, sdm_perf_map_memory, SDM_PERF_STORES },
-	{ "write64", sdm_perf_write64, sdm_perf_map_memory, SDM_PERF_STORES },
-	{ "trap", sdm_perf_trap, sdm_perf_map_regs, SDM_PERF_TRAPS },
-	{ "signal", sdm_perf_signal, NULL, 1 },
+	{ "read32", sdm_perf_read32, sdm_perf_map_memory, sdm_perf_ram_read32,
+	  1 },
+	{ "write32", sdm_perf_write32, sdm_perf_map_memory,
+	  sdm_perf_ram_write32, SDM_PERF_ACCESSES },
+	{ "write64", sdm_perf_write64, sdm_perf_map_memory,
+	  sdm_perf_ram_write64, SDM_PERF_ACCESSES },
+	{ "own_read32", NULL, sdm_perf_map_own, sdm_perf_ram_read32,
+	  SDM_PERF_ACCESSES },
+	{ "own_write32", NULL, sdm_perf_map_own, sdm_perf_ram_write32,
+	  SDM_PERF_ACCESSES },
+	{ "own_write64", NULL, sdm_perf_map_own, sdm_perf_ram_write64,
+	  SDM_PERF_ACCESSES },
+	{ "trap", sdm_perf_trap, sdm_perf_map_regs, NULL, SDM_PERF_TRAPS },
+	{ "signal", sdm_perf_signal, NULL, NULL, 1 },
 };
+
+static int sdm_perf_run(struct sdm_perf_test *test, u32 number)
+{
+	if (!test->ram)
+		return test->kind->run(test, number);
+	test->kind->ram(test->ram);
+	/* All is done when the clock is read. */
+	mb();
+
+	return 0;
+}
 
 static int sdm_perf_compare(const void *a, const void *b)
 {
@@ -242,9 +318,7 @@ static u64 sdm_perf_sum(const u32 *samples, u32 count)
 	return sum;
 }
 
-static int sdm_perf_sample(struct sdm_perf_test *test,
-			   const struct sdm_perf_kind *kind, u32 *samples,
-			   u32 count)
+static int sdm_perf_sample(struct sdm_perf_test *test, u32 *samples, u32 count)
 {
 	u64 begin;
 	u32 i;
@@ -252,10 +326,10 @@ static int sdm_perf_sample(struct sdm_perf_test *test,
 
 	for (i = 0; i < count; i++) {
 		begin = ktime_get_ns();
-		ret = kind->run(test, i);
+		ret = sdm_perf_run(test, i);
 		if (ret)
 			return ret;
-		samples[i] = div_u64(ktime_get_ns() - begin, kind->operations);
+		samples[i] = min_t(u64, ktime_get_ns() - begin, U32_MAX);
 
 		if (signal_pending(current))
 			return -EINTR;
@@ -295,9 +369,7 @@ static void sdm_perf_delist(struct sdm_perf_test *test)
 	spin_unlock_irq(&test->perf->lock);
 }
 
-static int sdm_perf_test(struct sdm_perf_test *test,
-			 const struct sdm_perf_kind *kind, u32 *samples,
-			 u32 count)
+static int sdm_perf_test(struct sdm_perf_test *test, u32 *samples, u32 count)
 {
 	int ret;
 
@@ -305,10 +377,13 @@ static int sdm_perf_test(struct sdm_perf_test *test,
 	if (ret)
 		return ret;
 
-	if (kind->map)
-		ret = kind->map(test);
+	if (test->kind->map)
+		ret = test->kind->map(test);
 	if (!ret)
-		ret = sdm_perf_sample(test, kind, samples, count);
+		ret = sdm_perf_sample(test, samples, count);
+	if (test->ram && !test->own)
+		memunmap(test->ram);
+	kfree(test->own);
 	if (test->io)
 		iounmap(test->io);
 	if (test->regs)
@@ -333,7 +408,6 @@ static const struct sdm_perf_kind *sdm_perf_find(const char *name)
 static int sdm_perf_command(struct sdm_perf_file *pfile, const char *command)
 {
 	struct sdm_perf_test test = { .perf = pfile->perf };
-	const struct sdm_perf_kind *kind;
 	char name[16];
 	u32 *samples;
 	u32 id, count;
@@ -341,9 +415,10 @@ static int sdm_perf_command(struct sdm_perf_file *pfile, const char *command)
 
 	if (sscanf(command, "%u %15s %u", &id, name, &count) != 3)
 		return -EINVAL;
-	kind = sdm_perf_find(name);
-	if (!kind || !count || count > SDM_PERF_MAX)
+	test.kind = sdm_perf_find(name);
+	if (!test.kind || !count || count > SDM_PERF_MAX)
 		return -EINVAL;
+	test.operations = test.kind->operations;
 
 	samples = kvcalloc(count, sizeof(*samples), GFP_KERNEL);
 	if (!samples)
@@ -354,7 +429,7 @@ static int sdm_perf_command(struct sdm_perf_file *pfile, const char *command)
 		goto out_free;
 	}
 
-	ret = sdm_perf_test(&test, kind, samples, count);
+	ret = sdm_perf_test(&test, samples, count);
 	sdm_peer_put(test.peer);
 	if (ret)
 		goto out_free;
@@ -362,7 +437,7 @@ static int sdm_perf_command(struct sdm_perf_file *pfile, const char *command)
 	sort(samples, count, sizeof(*samples), sdm_perf_compare, NULL);
 	snprintf(pfile->result, sizeof(pfile->result),
 		 "%s peer %u: %u runs of %u, ns: median %u p99 %u min %u sum %llu\n",
-		 kind->name, id, count, kind->operations, samples[count / 2],
+		 test.kind->name, id, count, test.operations, samples[count / 2],
 		 samples[count - 1 - count / 100], samples[0],
 		 sdm_perf_sum(samples, count));
 

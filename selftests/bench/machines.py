@@ -16,7 +16,7 @@ from host.scenario import Scenario
 
 from .files import OUTPUT
 
-PERF = re.compile(r"ns: median (\d+) p99 (\d+) min (\d+) sum (\d+)")
+PERF = re.compile(r"runs of (\d+), ns: median (\d+) p99 (\d+) min (\d+) sum (\d+)")
 # A console says this when a slave's user space is there (scripts/initramfs/slave-rc).
 USER_SPACE = "sdm-slave: user space up"
 
@@ -102,7 +102,7 @@ class Setup(Scenario):
 
 
 def perf(machine, peer, test, runs):
-    """Runs a test of sdm_perf; returns (median, p99, minimum, sum) in ns."""
+    """Runs a test of sdm_perf; returns (median, p99, minimum, sum) of single operations in ns."""
     text = machine.get("exec 3<>/sys/kernel/debug/sdm_perf/sdm0/run; "
                        f"echo '{peer} {test} {runs}' >&3 && cat <&3")
     return perf_result(text)
@@ -113,7 +113,8 @@ def perf_result(text):
     match = PERF.search(text)
     if not match:
         raise Failure(f"sdm_perf printed {text!r}")
-    return tuple(int(number) for number in match.groups())
+    operations, *times = (int(number) for number in match.groups())
+    return tuple(time / operations for time in times)
 
 
 def ping(machine, peer, count):
