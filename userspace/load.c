@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Loading and verifying, in chunks: large enough for a driver to be fast,
- * small enough for the user to see that something happens.
+ * small enough for the user to see that something happens. How large that is
+ * depends on what is between here and the memory: nothing, a socket, or one
+ * trap for every word.
  */
 #include <string.h>
 
@@ -9,11 +11,22 @@
 #include "load.h"
 #include "report.h"
 
-#define CHUNK (256 << 10)
+#define CHUNK_MIN (32 << 10)
+#define CHUNK_FIRST (512 << 10)
+#define CHUNK_MAX (4 << 20)
+/* A chunk that takes less is too small, one that takes more is too large. */
+#define CHUNK_MIN_NS 20000000
+#define CHUNK_MAX_NS 100000000
 
 /* Not const, so that it takes no room in the program. */
-static u8 zeros[CHUNK];
-static u8 buffer[CHUNK];
+static u8 zeros[CHUNK_MAX];
+static u8 buffer[CHUNK_MAX];
+
+/* The size of chunks, by the time that the latest one took. */
+struct pace {
+	size_t chunk;
+	u64 started_ns;
+};
 
 static int check_interrupt(void)
 {
@@ -23,20 +36,34 @@ static int check_interrupt(void)
 	return -1;
 }
 
-static size_t chunk_size(u64 left)
+static size_t chunk_start(struct pace *pace, u64 left)
 {
-	return left < CHUNK ? left : CHUNK;
+	pace->started_ns = now_ns();
+	return left < pace->chunk ? left : pace->chunk;
+}
+
+static void chunk_end(struct pace *pace)
+{
+	u64 ns = now_ns() - pace->started_ns;
+
+	if (ns < CHUNK_MIN_NS && pace->chunk < CHUNK_MAX)
+		pace->chunk *= 2;
+	else if (ns > CHUNK_MAX_NS && pace->chunk > CHUNK_MIN)
+		pace->chunk /= 2;
 }
 
 int memory_fill(const struct memory *memory, u64 offset, const u8 *data,
 		u64 size, struct progress *progress)
 {
+	struct pace pace = { .chunk = CHUNK_FIRST };
+
 	while (size) {
-		size_t n = chunk_size(size);
+		size_t n = chunk_start(&pace, size);
 
 		if (check_interrupt() ||
 		    memory_write(memory, offset, data ? data : zeros, n))
 			return -1;
+		chunk_end(&pace);
 		progress_add(progress, n);
 		if (data)
 			data += n;
@@ -58,9 +85,11 @@ static size_t first_difference(const u8 *a, const u8 *b)
 int memory_compare(const struct memory *memory, u64 *offset, const u8 *data,
 		   u64 size, u8 *found, struct progress *progress)
 {
+	struct pace pace = { .chunk = CHUNK_FIRST };
+
 	while (size) {
 		const u8 *wanted = data ? data : zeros;
-		size_t n = chunk_size(size);
+		size_t n = chunk_start(&pace, size);
 
 		if (check_interrupt() ||
 		    memory_read(memory, *offset, buffer, n))
@@ -72,6 +101,7 @@ int memory_compare(const struct memory *memory, u64 *offset, const u8 *data,
 			*found = buffer[i];
 			return 1;
 		}
+		chunk_end(&pace);
 		progress_add(progress, n);
 		if (data)
 			data += n;
