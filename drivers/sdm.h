@@ -228,6 +228,10 @@ struct sdm_peer {
 	atomic64_t rx;
 	atomic64_t busy;
 	atomic_t errors;
+
+	/* plain writes to its memory; how many of them have arrived for sure */
+	atomic_t posted;
+	int flushed;
 };
 
 /**

@@ -256,10 +256,12 @@ static int sdm_window_copy(const struct sdm_window *win, u64 offset, void *buf,
 	if (ret)
 		return ret;
 	io = map->io + (win->base + offset - map->start);
-	if (write)
+	if (write) {
 		sdm_copy_toio(io, buf, *len);
-	else
+		atomic_inc(&win->peer->posted);
+	} else {
 		sdm_copy_fromio(buf, io, *len);
+	}
 	sdm_window_put(win);
 
 	return sdm_window_check(win);
@@ -536,18 +538,28 @@ EXPORT_SYMBOL_GPL(sdm_window_write);
  * sdm_window_flush() - wait until all writes have reached a peer's memory
  * @peer: the peer
  *
- * Reads see all earlier writes, so a read waits for them. May sleep.
+ * Reads see all earlier writes, so a read waits for them. Bulk transfers and
+ * writes to RAM have arrived when they end. May sleep.
  *
  * Return: 0, or an error as of sdm_window_read_iter().
  */
 int sdm_window_flush(struct sdm_peer *peer)
 {
+	int posted = atomic_read(&peer->posted);
+	struct sdm_window win;
 	ssize_t ret;
 	u32 word;
 
-	ret = sdm_window_read(peer, 0, &word, sizeof(word));
+	/* They have arrived. Is the peer still there? */
+	if (posted == READ_ONCE(peer->flushed))
+		return sdm_window_begin(&win, peer);
 
-	return min_t(ssize_t, ret, 0);
+	ret = sdm_window_read(peer, 0, &word, sizeof(word));
+	if (ret < 0)
+		return ret;
+	WRITE_ONCE(peer->flushed, posted);
+
+	return 0;
 }
 EXPORT_SYMBOL_GPL(sdm_window_flush);
 
