@@ -2,9 +2,10 @@
 /*
  * SDM core: access to peers' memory by bulk transfers.
  *
- * The device moves the data straight between the caller's pages and the peer,
+ * The device moves the data straight between the caller's memory and the peer,
  * several batches at a time: while one is under way the pages of the next are
- * pinned. Callers whose memory does not suit the device get a bounce buffer.
+ * pinned. The kernel's own memory needs no pinning. Callers whose memory does not
+ * suit the device get a bounce buffer.
  */
 
 #include <linux/completion.h>
@@ -23,10 +24,18 @@
  */
 #define SDM_BULK_MIN_WRITE SZ_1K
 #define SDM_BULK_MIN_READ SZ_32
+/*
+ * The same where the peer's memory is RAM. Pages of user memory have to be
+ * pinned, each of which takes as long as to copy it.
+ */
+#define SDM_BULK_MIN_RAM SZ_128K
+#define SDM_BULK_MIN_RAM_USER SZ_4M
 
 /* Pages of a batch, and batches under way. */
 #define SDM_BULK_PAGES (SZ_512K / PAGE_SIZE)
 #define SDM_BULK_DEPTH 4u
+/* The most of the kernel's memory in a batch: a mapping for DMA has limits. */
+#define SDM_BULK_LINEAR SZ_1M
 /* Bounce buffers, and what is copied to one rather than pinned. */
 #define SDM_BULK_BOUNCE SZ_64K
 #define SDM_BULK_MIN_PIN SZ_2K
@@ -36,7 +45,7 @@
  * @transfer: for the hardware driver
  * @completion: it is over
  * @len: its length
- * @bounce: the bounce buffer; NULL: @pages are the caller's
+ * @bounce: the bounce buffer; NULL: the memory is the caller's
  * @target: where the bounce buffer goes after a read
  * @num_pages: number of @pages that are pinned
  * @pages: pinned pages
@@ -85,13 +94,12 @@ static void sdm_bulk_done(struct sdm_transfer *transfer)
 	complete(&batch->completion);
 }
 
-/* The device can take the caller's next pages as they are. */
-static bool sdm_bulk_can_pin(const struct sdm_bulk *bulk)
+/* The device can take the caller's next piece of memory as it is. */
+static bool sdm_bulk_is_direct(const struct sdm_bulk *bulk)
 {
 	unsigned int align = bulk->win->peer->sdm->caps.transfer_align;
 
-	return user_backed_iter(bulk->iter) &&
-	       iov_iter_single_seg_count(bulk->iter) >= SDM_BULK_MIN_PIN &&
+	return iov_iter_single_seg_count(bulk->iter) >= SDM_BULK_MIN_PIN &&
 	       (bulk->write ||
 		!(iov_iter_alignment(bulk->iter) & (align - 1)));
 }
@@ -119,6 +127,27 @@ static int sdm_bulk_pin(struct sdm_bulk *bulk, struct sdm_bulk_batch *batch)
 	}
 
 	return ret;
+}
+
+/* Takes the kernel's memory, if it is physically contiguous. */
+static int sdm_bulk_linear(struct sdm_bulk *bulk, struct sdm_bulk_batch *batch)
+{
+	struct iov_iter *iter = bulk->iter;
+	size_t len = min3(iov_iter_single_seg_count(iter), bulk->left,
+			  (size_t)SDM_BULK_LINEAR);
+	void *buf = iter->kvec->iov_base + iter->iov_offset;
+	int ret;
+
+	if (!virt_addr_valid(buf) || !virt_addr_valid(buf + len - 1))
+		return -EFAULT;
+	ret = sg_alloc_table(&batch->transfer.sgt, 1, GFP_KERNEL);
+	if (ret)
+		return ret;
+	sg_set_buf(batch->transfer.sgt.sgl, buf, len);
+	iov_iter_advance(iter, len);
+	batch->len = len;
+
+	return 0;
 }
 
 /* As much as there is memory for, in one piece. */
@@ -205,8 +234,10 @@ static int sdm_bulk_start(struct sdm_bulk *bulk)
 		return -ENOMEM;
 
 	/* Some memory cannot be pinned, such as that of devices. */
-	if (sdm_bulk_can_pin(bulk))
+	if (sdm_bulk_is_direct(bulk) && user_backed_iter(bulk->iter))
 		ret = sdm_bulk_pin(bulk, batch);
+	else if (sdm_bulk_is_direct(bulk) && iov_iter_is_kvec(bulk->iter))
+		ret = sdm_bulk_linear(bulk, batch);
 	if (ret)
 		ret = sdm_bulk_bounce(bulk, batch);
 	if (ret)
@@ -308,11 +339,17 @@ static bool sdm_bulk_may_start(const struct sdm_bulk *bulk)
 }
 
 /* Can a transfer of @len bytes be one by the device, and is it better? */
-bool sdm_bulk_is_worthwhile(const struct sdm_window *win, size_t len,
+bool sdm_bulk_is_worthwhile(const struct sdm_window *win,
+			    const struct iov_iter *iter, size_t len,
 			    bool write)
 {
-	return win->peer->sdm->caps.transfer_align &&
-	       len >= (write ? SDM_BULK_MIN_WRITE : SDM_BULK_MIN_READ);
+	size_t min = write ? SDM_BULK_MIN_WRITE : SDM_BULK_MIN_READ;
+
+	if (win->mapped)
+		min = user_backed_iter(iter) ? SDM_BULK_MIN_RAM_USER :
+					       SDM_BULK_MIN_RAM;
+
+	return win->peer->sdm->caps.transfer_align && len >= min;
 }
 
 /*

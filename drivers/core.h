@@ -88,7 +88,8 @@ void sdm_window_revoke(struct sdm_peer *peer);
 int sdm_window_check_link(const struct sdm_window *win);
 
 /* bulk.c */
-bool sdm_bulk_is_worthwhile(const struct sdm_window *win, size_t len,
+bool sdm_bulk_is_worthwhile(const struct sdm_window *win,
+			    const struct iov_iter *iter, size_t len,
 			    bool write);
 int sdm_bulk_transfer(const struct sdm_window *win, u64 offset,
 		      struct iov_iter *iter, size_t *len, bool write);

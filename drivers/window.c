@@ -3,8 +3,8 @@
  * SDM core: access to peers' memory through the window.
  *
  * The window may be larger than the address space that the kernel has for
- * mappings. Each peer has one piece mapped, the one used last. Where the peer's
- * memory is not in the window itself the device does larger transfers.
+ * mappings. Each peer has one piece mapped, the one used last. The device does
+ * larger transfers, all but those of user memory to RAM that is in the window.
  */
 
 #include <linux/io.h>
@@ -420,33 +420,33 @@ static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
 	size_t count = iov_iter_count(iter);
 	struct sdm_window win;
 	size_t done = 0;
-	size_t left, part;
+	size_t len, part;
 	int ret;
 
 	ret = sdm_window_begin(&win, peer);
 	if (ret)
 		return ret;
-	left = sdm_range_clip(offset, count, win.size);
-	if (!left)
+	len = sdm_range_clip(offset, count, win.size);
+	if (!len)
 		return write && count ? -ENOSPC : 0;
 
-	part = left;
-	if (win.mapped) {
-		ret = sdm_window_transfer_ram(&win, offset, iter, &part, write);
+	/* Each does what those before it could not do. */
+	if (sdm_bulk_is_worthwhile(&win, iter, len, write)) {
+		part = len;
+		ret = sdm_bulk_transfer(&win, offset, iter, &part, write);
+		done += part;
+	}
+	if (!ret && done < len && win.mapped) {
+		part = len - done;
+		ret = sdm_window_transfer_ram(&win, offset + done, iter, &part,
+					      write);
+		done += part;
 		/* The kernel may be short of room for so large a mapping. */
 		if (ret == -ENOMEM)
 			ret = 0;
-	} else if (sdm_bulk_is_worthwhile(&win, left, write)) {
-		ret = sdm_bulk_transfer(&win, offset, iter, &part, write);
-	} else {
-		part = 0;
 	}
-	done += part;
-	left -= part;
-
-	/* What cannot be done otherwise. */
-	if (!ret && left) {
-		part = left;
+	if (!ret && done < len) {
+		part = len - done;
 		ret = sdm_window_transfer_io(&win, offset + done, iter, &part,
 					     write);
 		done += part;
