@@ -20,6 +20,12 @@
  *	own_read32	the same three in memory of this machine
  *	own_write32
  *	own_write64
+ *	write_64k	a transfer to the peer's memory from the kernel's memory
+ *	write_1m	here; also the others of these sizes
+ *	write_16m
+ *	read_64k	the other way round
+ *	read_1m
+ *	read_16m
  *	trap		read of a register of the own device: the floor of all
  *			that is forwarded
  *	signal		signal to the peer and back; to oneself it is two
@@ -30,6 +36,7 @@
 
 #include <linux/completion.h>
 #include <linux/debugfs.h>
+#include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
@@ -42,6 +49,7 @@
 #include <linux/sort.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include "sdm.h"
 
@@ -56,6 +64,9 @@
 #define SDM_PERF_MAX	1000000
 /* The part of the peer's memory that is used. */
 #define SDM_PERF_SPAN	SZ_64K
+/* The largest bulk transfer, and the pieces of memory here for it. */
+#define SDM_PERF_BULK	SZ_16M
+#define SDM_PERF_PIECE	SZ_1M
 
 /**
  * struct sdm_perf - a device under test
@@ -82,6 +93,7 @@ struct sdm_perf {
  * @io: its memory, the last SDM_PERF_SPAN bytes, if accesses are forwarded
  * @ram: the same, if it is RAM
  * @own: memory of this machine in the place of the peer's
+ * @pieces: memory of this machine for bulk transfers
  * @regs: registers of the own device
  * @operations: in one run
  * @pong: the answer to a signal has arrived
@@ -94,6 +106,7 @@ struct sdm_perf_test {
 	void __iomem *io;
 	void *ram;
 	void *own;
+	struct kvec pieces[SDM_PERF_BULK / SDM_PERF_PIECE];
 	void __iomem *regs;
 	u32 operations;
 	struct completion pong;
@@ -106,6 +119,7 @@ struct sdm_perf_test {
  * @map: prepares, or NULL
  * @ram: what is timed instead if there is RAM: %SDM_PERF_ACCESSES operations
  * @operations: in one @run
+ * @size: of a bulk transfer
  */
 struct sdm_perf_kind {
 	const char *name;
@@ -113,6 +127,7 @@ struct sdm_perf_kind {
 	int (*map)(struct sdm_perf_test *test);
 	void (*ram)(void *ram);
 	u32 operations;
+	size_t size;
 };
 
 /**
@@ -163,6 +178,36 @@ static int sdm_perf_map_own(struct sdm_perf_test *test)
 	test->ram = test->own;
 
 	return test->ram ? 0 : -ENOMEM;
+}
+
+static int sdm_perf_map_pieces(struct sdm_perf_test *test)
+{
+	size_t left = test->kind->size;
+	struct kvec *piece;
+
+	for (piece = test->pieces; left; piece++) {
+		size_t len = min_t(size_t, left, SDM_PERF_PIECE);
+
+		piece->iov_base = alloc_pages_exact(len,
+						    GFP_KERNEL | __GFP_ZERO);
+		if (!piece->iov_base)
+			return -ENOMEM;
+		piece->iov_len = len;
+		left -= len;
+	}
+
+	return 0;
+}
+
+static void sdm_perf_free_pieces(struct sdm_perf_test *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(test->pieces); i++) {
+		if (test->pieces[i].iov_base)
+			free_pages_exact(test->pieces[i].iov_base,
+					 test->pieces[i].iov_len);
+	}
 }
 
 /* The driver has them mapped as well: to read one that never changes is safe. */
@@ -249,6 +294,34 @@ static void sdm_perf_ram_write64(void *ram)
 		sdm_perf_store64(i, at + (i * 8) % SDM_PERF_SPAN);
 }
 
+static int sdm_perf_bulk(struct sdm_perf_test *test, bool write)
+{
+	struct iov_iter iter;
+	ssize_t ret;
+
+	iov_iter_kvec(&iter, write ? ITER_SOURCE : ITER_DEST, test->pieces,
+		      DIV_ROUND_UP(test->kind->size, SDM_PERF_PIECE),
+		      test->kind->size);
+	ret = write ? sdm_window_write_iter(test->peer, 0, &iter) :
+		      sdm_window_read_iter(test->peer, 0, &iter);
+	if (ret < 0)
+		return ret;
+	if (ret != test->kind->size)
+		return -EIO;
+
+	return write ? sdm_window_flush(test->peer) : 0;
+}
+
+static int sdm_perf_bulk_write(struct sdm_perf_test *test, u32 number)
+{
+	return sdm_perf_bulk(test, true);
+}
+
+static int sdm_perf_bulk_read(struct sdm_perf_test *test, u32 number)
+{
+	return sdm_perf_bulk(test, false);
+}
+
 static int sdm_perf_trap(struct sdm_perf_test *test, u32 number)
 {
 	u32 i;
@@ -286,6 +359,17 @@ static const struct sdm_perf_kind sdm_perf_kinds[] = {
 	  SDM_PERF_ACCESSES },
 	{ "own_write64", NULL, sdm_perf_map_own, sdm_perf_ram_write64,
 	  SDM_PERF_ACCESSES },
+	{ "write_64k", sdm_perf_bulk_write, sdm_perf_map_pieces, NULL, 1,
+	  SZ_64K },
+	{ "write_1m", sdm_perf_bulk_write, sdm_perf_map_pieces, NULL, 1,
+	  SZ_1M },
+	{ "write_16m", sdm_perf_bulk_write, sdm_perf_map_pieces, NULL, 1,
+	  SZ_16M },
+	{ "read_64k", sdm_perf_bulk_read, sdm_perf_map_pieces, NULL, 1,
+	  SZ_64K },
+	{ "read_1m", sdm_perf_bulk_read, sdm_perf_map_pieces, NULL, 1, SZ_1M },
+	{ "read_16m", sdm_perf_bulk_read, sdm_perf_map_pieces, NULL, 1,
+	  SZ_16M },
 	{ "trap", sdm_perf_trap, sdm_perf_map_regs, NULL, SDM_PERF_TRAPS },
 	{ "signal", sdm_perf_signal, NULL, NULL, 1 },
 };
@@ -384,6 +468,7 @@ static int sdm_perf_test(struct sdm_perf_test *test, u32 *samples, u32 count)
 	if (test->ram && !test->own)
 		memunmap(test->ram);
 	kfree(test->own);
+	sdm_perf_free_pieces(test);
 	if (test->io)
 		iounmap(test->io);
 	if (test->regs)
