@@ -4,11 +4,13 @@
  *
  *	guest-rate write FILE SIZE SECONDS    SIZE bytes to a peer's memory
  *	guest-rate read FILE SIZE SECONDS     SIZE bytes from there
+ *	guest-rate map-write FILE SIZE SECONDS    the same two, but to and from
+ *	guest-rate map-read FILE SIZE SECONDS     the memory that mmap() gives
  *	guest-rate memory SIZE SECONDS        within the guest's own memory
  *
  * FILE is /dev/sdmN-pM. Transfers are repeated until SECONDS have passed; a
  * write counts when it has arrived. If one would take longer than that it is
- * made smaller.
+ * made smaller. SECONDS may be 0, for one transfer of any duration.
  *
  * Prints the size and number of the transfers, then median, 99th percentile,
  * minimum and sum of their times in nanoseconds.
@@ -21,19 +23,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MAX_SAMPLES 100000
-/* A first, small transfer tells how long others take. */
+/* A first, small transfer tells how long larger ones may take. */
 #define TRIAL 4096
+#define TRIAL_GROWTH 16
 
 struct rate {
 	int fd;
 	bool write;
 	size_t size;
 	char *data;
-	char *other;
+	char *other; /* to or from where, if it can be mapped */
 	uint64_t *samples;
 	unsigned int count;
 };
@@ -74,10 +78,11 @@ static void transfer(const struct rate *rate)
 	size_t done = 0;
 	ssize_t n;
 
-	if (rate->fd < 0) {
-		memcpy(rate->other, rate->data, rate->size);
+	if (rate->other) {
+		memcpy(rate->write ? rate->other : rate->data,
+		       rate->write ? rate->data : rate->other, rate->size);
 		/* The compiler must not see that nobody wants it. */
-		asm volatile("" : : "r" (rate->other) : "memory");
+		asm volatile("" : : "r" (rate->other), "r" (rate->data) : "memory");
 		return;
 	}
 	while (done < rate->size) {
@@ -104,14 +109,19 @@ static uint64_t timed_transfer(const struct rate *rate)
 /* A transfer that would take longer than all the time is made smaller. */
 static void fit(struct rate *rate, uint64_t limit_ns)
 {
-	size_t size = rate->size;
+	size_t size = rate->size, trial;
 	uint64_t ns;
 
-	if (rate->fd < 0 || size <= TRIAL)
+	if (rate->other || !limit_ns || size <= TRIAL)
 		return;
-	rate->size = TRIAL;
-	ns = timed_transfer(rate);
-	while (size > TRIAL && ns * (size / TRIAL) > limit_ns)
+	/* Small ones are slow for their size: try larger ones if there is time. */
+	for (trial = TRIAL;; trial *= TRIAL_GROWTH) {
+		rate->size = trial;
+		ns = timed_transfer(rate);
+		if (trial * TRIAL_GROWTH >= size || ns * TRIAL_GROWTH > limit_ns)
+			break;
+	}
+	while (size > TRIAL && ns * (size / trial) > limit_ns)
 		size /= 2;
 	rate->size = size;
 }
@@ -139,21 +149,34 @@ static void print(struct rate *rate)
 	       (unsigned long long)samples[0], (unsigned long long)total);
 }
 
+static char *map(const struct rate *rate)
+{
+	char *data = mmap(NULL, rate->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  rate->fd, 0);
+
+	if (data == MAP_FAILED)
+		fail("mmap");
+	return data;
+}
+
 int main(int argc, char **argv)
 {
 	struct rate rate = { .fd = -1 };
+	bool memory, mapped;
 	uint64_t limit_ns;
 	int next = 2;
 
 	if (argc < 4)
 		goto usage;
-	if (!strcmp(argv[1], "read") || !strcmp(argv[1], "write")) {
-		rate.write = argv[1][0] == 'w';
-		rate.fd = open(argv[next++], rate.write ? O_RDWR : O_RDONLY);
+	memory = !strcmp(argv[1], "memory");
+	mapped = !strncmp(argv[1], "map-", 4);
+	rate.write = memory || !strcmp(argv[1] + 4 * mapped, "write");
+	if (!rate.write && strcmp(argv[1] + 4 * mapped, "read"))
+		goto usage;
+	if (!memory) {
+		rate.fd = open(argv[next++], O_RDWR);
 		if (rate.fd < 0)
 			fail(argv[2]);
-	} else if (strcmp(argv[1], "memory")) {
-		goto usage;
 	}
 	if (argc != next + 2)
 		goto usage;
@@ -161,7 +184,10 @@ int main(int argc, char **argv)
 	limit_ns = strtod(argv[next + 1], NULL) * 1e9;
 
 	rate.data = allocate(rate.size);
-	rate.other = allocate(rate.fd < 0 ? rate.size : 1);
+	if (memory)
+		rate.other = allocate(rate.size);
+	else if (mapped)
+		rate.other = map(&rate);
 	rate.samples = malloc(MAX_SAMPLES * sizeof(*rate.samples));
 	if (!rate.samples)
 		fail("malloc");
@@ -171,7 +197,7 @@ int main(int argc, char **argv)
 	return 0;
 
 usage:
-	fputs("usage: guest-rate read|write FILE SIZE SECONDS\n"
+	fputs("usage: guest-rate [map-]read|[map-]write FILE SIZE SECONDS\n"
 	      "       guest-rate memory SIZE SECONDS\n", stderr);
 	return 2;
 }

@@ -53,7 +53,7 @@ def cpu_ns(pid):
 
 
 class Setup(Scenario):
-    """Some machines, connected in one mode (tcp, unix), on some CPUs."""
+    """Some machines, connected in one mode (tcp, unix, shared), on some CPUs."""
 
     def __init__(self, kit, qemu, name, mode="unix", cpus=None):
         super().__init__(None, {self.kernel: kit}, qemu)
@@ -77,13 +77,19 @@ class Setup(Scenario):
         """Where master and slaves meet."""
         return self.address(self.mode != "tcp")
 
-    def pair(self, slave_options=()):
+    def slave(self, address, number=1, memory=512, backend="", options=()):
+        if self.mode == "shared":
+            backend += ",share=on"
+        return super().slave(address, number, memory, backend, options)
+
+    def pair(self, master_options=(), slave_options=()):
         """A master that is up, and a slave that waits in reset."""
         address = self.new_address()
-        master = self.master(address)
+        master = self.master(address, options=master_options)
         slave = self.slave(address, options=slave_options)
         self.begin(master, slave)
         self.bring_up(master)
+        wait_connected(master)
         return master, slave
 
     def begin(self, *machines):
@@ -99,6 +105,15 @@ class Setup(Scenario):
             "-M", "virt", "-m", "512M", "-kernel", kernel, "-dtb", dtb,
             "-object", "sdm-communication-local,id=comm", "-device", "sdm-platform,comm=comm,master,num-slaves=1",
             *options])
+
+
+def wait_connected(master, number=1, patience=20):
+    """Waits until a slave is in reset."""
+    deadline = time.monotonic() + patience
+    while "reset" not in master.get(f"cat /sys/bus/sdm/devices/sdm0-p{number}/state"):
+        if time.monotonic() > deadline:
+            raise Failure(f"slave {number} does not connect")
+        time.sleep(0.1)
 
 
 def perf(machine, peer, test, runs):
@@ -150,9 +165,9 @@ class Monitor:
         self.path = os.path.join(setup.directory, name + ".qmp")
         self.stream = None
 
-    def options(self):
+    def options(self, paused=True):
         """Options of QEMU."""
-        return ["-S", "-qmp", f"unix:{self.path},server=on,wait=off"]
+        return ["-S"] * paused + ["-qmp", f"unix:{self.path},server=on,wait=off"]
 
     def connect(self, patience=20):
         """Connects to the machine."""
@@ -170,9 +185,10 @@ class Monitor:
         self.stream = connection.makefile("rw")
         self.command("qmp_capabilities")
 
-    def command(self, name):
+    def command(self, execute, **arguments):
         """Gives a command and waits until it is done."""
-        self.stream.write(json.dumps({"execute": name}) + "\n")
+        self.stream.write(json.dumps({"execute": execute, "arguments": arguments}) + "\n")
         self.stream.flush()
-        while "return" not in json.loads(self.stream.readline()):
-            pass
+        while "return" not in (answer := json.loads(self.stream.readline())):
+            if "error" in answer:
+                raise Failure(f"{execute}: {answer['error']['desc']}")

@@ -131,7 +131,12 @@ def cells(entry):
     verdict = {None: "", True: "ok", False: "miss"}[entry["ok"]]
     return [entry["name"], entry["case"], entry["mode"], entry["pin"], significant(entry["median"]),
             significant(entry["p99"]), entry["unit"], significant(entry["floor"]), significant(entry["ratio"]),
-            entry["target"] or "", verdict]
+            (entry["target"] or "") + "*" * ("target_is" in entry), verdict]
+
+
+def notes(entries):
+    """What the asterisks at targets mean."""
+    return sorted({"* " + entry["target_is"] for entry in entries if "target_is" in entry})
 
 
 WIDTHS = [21, 25, 5, 5, 9, 9, 5, 9, 7, 10, 4]

@@ -70,12 +70,12 @@ class Scenario:
             "-append", f"{limit}panic_on_warn=1 panic=-1 kunit.enable=1 {append}", "-numa", "node,memdev=mem",
             *options])
 
-    def slave(self, address, number=1, memory=512, options=()):
-        """Adds a slave."""
+    def slave(self, address, number=1, memory=512, backend="", options=()):
+        """Adds a slave; "backend" are more options of its memory."""
         return self.machine(f"slave{number}", [
             "-M", "virt,slave",
             "-object", f"multi-socket-backend,id=sock,{address}",
-            "-object", f"memory-backend-network,id=mem,size={memory}M,socket=sock",
+            "-object", f"memory-backend-network,id=mem,size={memory}M,socket=sock{backend}",
             "-object", "sdm-signal-nboot,id=boot,nhm=mem",
             "-object", "sdm-communication-socket,id=scomm,socket=sock",
             "-device", f"sdm-platform,comm=scomm,slave-id={number},len-signals=1,signals[0]=boot",
