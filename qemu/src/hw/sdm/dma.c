@@ -81,10 +81,14 @@ struct SDMDma {
     Frame *open; /* the thread's: not sent yet, may grow */
     bool thread_runs; /* main loop, vCPUs: under the BQL */
 
-    /* Protects all below. Only RCU and memory regions are inside. */
+    /*
+     * Protects all below. Only RCU and memory regions are inside. Nobody is
+     * woken under it, just to find it taken.
+     */
     QemuMutex lock;
     QemuCond work; /* for the thread */
     QemuCond idle; /* for who waits until the engine is off */
+    bool full; /* the thread waits for the end of transfers */
 
     uint64_t ring;
     uint32_t ring_size;
@@ -108,10 +112,20 @@ static void dma_kick(void *opaque)
     dma->changed(dma->opaque);
 }
 
-static void dma_raise(SDMDma *dma, uint32_t status)
+/* What to do once the lock is released. */
+typedef struct Wakeup {
+    bool thread;
+    bool changed;
+} Wakeup;
+
+static void dma_wake(SDMDma *dma, Wakeup wakeup)
 {
-    dma->status |= status;
-    sdm_kick(dma->kick);
+    if (wakeup.thread) {
+        qemu_cond_signal(&dma->work);
+    }
+    if (wakeup.changed) {
+        sdm_kick(dma->kick);
+    }
 }
 
 /*
@@ -138,7 +152,7 @@ static bool is_read(const Transfer *t)
     return (t->flags & SDM_DMA_OP_MASK) == SDM_DMA_READ;
 }
 
-static void transfer_finish(SDMDma *dma, Transfer *t)
+static void transfer_finish(SDMDma *dma, Transfer *t, Wakeup *wakeup)
 {
     MemTxResult result;
 
@@ -157,7 +171,8 @@ static void transfer_finish(SDMDma *dma, Transfer *t)
     dma->tail++;
     dma->num_transfers--;
     if (t->flags & SDM_DMA_IRQ) {
-        dma_raise(dma, SDM_DMA_STATUS_DONE);
+        dma->status |= SDM_DMA_STATUS_DONE;
+        wakeup->changed = true;
     }
     if (t->ram) {
         object_unref(OBJECT(t->ram));
@@ -166,7 +181,7 @@ static void transfer_finish(SDMDma *dma, Transfer *t)
 }
 
 /* A part of @t has ended. Finish what can be, in order. */
-static void transfer_end_locked(Transfer *t, uint32_t status)
+static void transfer_end_locked(Transfer *t, uint32_t status, Wakeup *wakeup)
 {
     SDMDma *dma = t->dma;
     Transfer *first;
@@ -178,14 +193,16 @@ static void transfer_end_locked(Transfer *t, uint32_t status)
     dma->progress++;
     while ((first = QSIMPLEQ_FIRST(&dma->transfers)) && !first->left) {
         QSIMPLEQ_REMOVE_HEAD(&dma->transfers, next);
-        transfer_finish(dma, first);
+        transfer_finish(dma, first, wakeup);
     }
-    qemu_cond_signal(&dma->work);
+    /* It may also wait for the last one, to say that the engine is off. */
+    wakeup->thread |= dma->full || (!first && !dma->enable);
 }
 
 static void frame_end(Frame *frame, uint32_t cause)
 {
     SDMDma *dma = frame->dma;
+    Wakeup wakeup = { 0 };
     unsigned i;
 
     WITH_QEMU_LOCK_GUARD(&dma->lock) {
@@ -193,9 +210,11 @@ static void frame_end(Frame *frame, uint32_t cause)
             dma->read_ahead -= frame->length;
         }
         for (i = 0; i < frame->count; i++) {
-            transfer_end_locked(frame->transfers[i], status_of_cause(cause));
+            transfer_end_locked(frame->transfers[i], status_of_cause(cause),
+                                &wakeup);
         }
     }
+    dma_wake(dma, wakeup);
     g_free(frame);
 }
 
@@ -264,6 +283,7 @@ static void read_ahead(SDMDma *dma, const Frame *frame)
 {
     QEMU_LOCK_GUARD(&dma->lock);
 
+    dma->full = true;
     while (dma->read_ahead + frame->length > MAX_READ_AHEAD) {
         /* Ends: by answers, or by the timeout of dma_thread_wait(). */
         if (!qemu_cond_timedwait(&dma->work, &dma->lock,
@@ -272,6 +292,7 @@ static void read_ahead(SDMDma *dma, const Frame *frame)
             break;
         }
     }
+    dma->full = false;
     dma->read_ahead += frame->length;
 }
 
@@ -415,6 +436,7 @@ static void transfer_start(SDMDma *dma, hwaddr descriptor)
 {
     Transfer *t = g_new0(Transfer, 1);
     uint8_t d[SDM_DMA_DESC_SIZE];
+    Wakeup wakeup = { 0 };
     void *remote;
 
     t->dma = dma;
@@ -447,8 +469,9 @@ static void transfer_start(SDMDma *dma, hwaddr descriptor)
         }
     }
     WITH_QEMU_LOCK_GUARD(&dma->lock) {
-        transfer_end_locked(t, SDM_DMA_OK);
+        transfer_end_locked(t, SDM_DMA_OK, &wakeup);
     }
+    dma_wake(dma, wakeup);
 }
 
 /*
@@ -470,7 +493,6 @@ static void dma_thread_wait(SDMDma *dma)
 {
     Transfer *first = QSIMPLEQ_FIRST(&dma->transfers);
     uint64_t progress = dma->progress;
-    SDMRemoteRAM *ram;
 
     if (!first) {
         if (!dma->enable) {
@@ -480,13 +502,14 @@ static void dma_thread_wait(SDMDma *dma)
         qemu_cond_wait(&dma->work, &dma->lock);
         return;
     }
-    ram = SDM_REMOTE_RAM(object_ref(OBJECT(first->ram)));
+    dma->full = dma->enable && dma->next != dma->head;
     if (!qemu_cond_timedwait(&dma->work, &dma->lock,
-                             sdm_remote_ram_timeout(ram)) &&
+                             sdm_remote_ram_timeout(first->ram)) &&
         dma->progress == progress) {
-        sdm_remote_ram_fail(ram);
+        /* So it is still the first one. */
+        sdm_remote_ram_fail(first->ram);
     }
-    object_unref(OBJECT(ram));
+    dma->full = false;
 }
 
 static void *dma_thread(void *opaque)
@@ -530,7 +553,7 @@ static bool ring_is_valid(const SDMDma *dma)
            dma->ring_size <= SDM_DMA_RING_SIZE_MAX;
 }
 
-static void write_control(SDMDma *dma, uint32_t value)
+static void write_control(SDMDma *dma, uint32_t value, Wakeup *wakeup)
 {
     bool enable = value & SDM_DMA_CTRL_ENABLE;
 
@@ -551,18 +574,19 @@ static void write_control(SDMDma *dma, uint32_t value)
         }
     }
     dma->enable = enable;
-    qemu_cond_signal(&dma->work);
+    wakeup->thread = true;
 }
 
-static void write_head(SDMDma *dma, uint32_t value)
+static void write_head(SDMDma *dma, uint32_t value, Wakeup *wakeup)
 {
     if (!dma->enable || value - dma->tail > dma->ring_size ||
         value - dma->tail < dma->head - dma->tail) {
-        dma_raise(dma, SDM_DMA_STATUS_ERROR);
+        dma->status |= SDM_DMA_STATUS_ERROR;
+        wakeup->changed = true;
         return;
     }
     dma->head = value;
-    qemu_cond_signal(&dma->work);
+    wakeup->thread = true;
 }
 
 uint32_t sdm_dma_read(SDMDma *dma, hwaddr addr)
@@ -590,10 +614,9 @@ uint32_t sdm_dma_read(SDMDma *dma, hwaddr addr)
     }
 }
 
-void sdm_dma_write(SDMDma *dma, hwaddr addr, uint32_t value)
+static void write_locked(SDMDma *dma, hwaddr addr, uint32_t value,
+                         Wakeup *wakeup)
 {
-    QEMU_LOCK_GUARD(&dma->lock);
-
     switch (addr) {
     case SDM_REG_DMA_RING_LO:
         if (!dma->busy) {
@@ -611,10 +634,10 @@ void sdm_dma_write(SDMDma *dma, hwaddr addr, uint32_t value)
         }
         break;
     case SDM_REG_DMA_CONTROL:
-        write_control(dma, value);
+        write_control(dma, value, wakeup);
         break;
     case SDM_REG_DMA_HEAD:
-        write_head(dma, value);
+        write_head(dma, value, wakeup);
         break;
     case SDM_REG_DMA_STATUS:
         dma->status &= ~value;
@@ -622,6 +645,16 @@ void sdm_dma_write(SDMDma *dma, hwaddr addr, uint32_t value)
     default:
         break;
     }
+}
+
+void sdm_dma_write(SDMDma *dma, hwaddr addr, uint32_t value)
+{
+    Wakeup wakeup = { 0 };
+
+    WITH_QEMU_LOCK_GUARD(&dma->lock) {
+        write_locked(dma, addr, value, &wakeup);
+    }
+    dma_wake(dma, wakeup);
 }
 
 bool sdm_dma_irq(SDMDma *dma)
