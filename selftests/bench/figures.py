@@ -144,7 +144,7 @@ class Bench:
 
     def bulk(self, mode, pin, master, floors):
         """Transfers by a program and by the kernel."""
-        seconds = 0.2 if self.quick else 0.5
+        seconds = 0.2 if self.quick else 0.3
         samples = {}
         done = {}
         guest = {}
@@ -300,7 +300,7 @@ class Bench:
     def boot_to_userspace(self, mode, pin):
         """From the boot signal, or from QEMU's "cont", to a line of user space."""
         slave_times, plain_times = [], []
-        for _ in range(1 if self.quick else 5):
+        for _ in range(self.rounds):
             with self.setup("boot", mode, pin) as setup:
                 master, slave = setup.pair(slave_options=BOOT_TRACE)
                 master.get("./sdm-test -b 0 1 zImage slave.dtb")
@@ -331,9 +331,10 @@ class Bench:
 
     def slave_memory(self, mode, pin, slave, plain):
         """Copying within a guest."""
-        size, seconds = 16 * MIB, 0.2
+        size, seconds = 16 * MIB, 0.1
         samples, floor = [], []
-        for _ in range(5 * self.rounds):
+        # Many short ones by turns: whatever else the host does hits both.
+        for _ in range(8 * self.rounds):
             for machine, speeds in ((slave, samples), (plain, floor)):
                 speeds.append(megabytes(size, rate(machine, f"memory {size} {seconds}")[2:]))
         best = statistics.median(speed[0] for speed in floor)

@@ -3,6 +3,7 @@
 """Bar charts as SVG."""
 
 import math
+import typing
 from xml.sax.saxutils import escape
 
 from .results import significant
@@ -60,24 +61,36 @@ def chart(title, entries):
     return "\n".join(out) + "\n"
 
 
+class Chart(typing.NamedTuple):
+    """A chart, and the part of the documentation that it belongs to."""
+
+    section: str
+    svg: str
+
+
 CHARTS = {
-    "accesses": ("Loads, stores and signals (less is better)",
-                 lambda e: e["unit"] == "us"),
-    "bulk": ("Bulk transfers (more is better)",
-             lambda e: e["name"].startswith("bulk_") or e["name"] == "slave_memory"),
-    "boot": ("Load and boot (less is better)", lambda e: e["unit"] == "ms"),
-    "slaves": ("Several slaves at once, all together (more is better)",
+    "accesses": ("Single accesses", "Loads and stores (less is better)",
+                 lambda e: e["unit"] == "us" and not e["name"].startswith("signal")),
+    "signals": ("Signals", "Signals (less is better)", lambda e: e["name"].startswith("signal")),
+    "bulk-sockets": ("Bulk transfers", "Bulk transfers by sockets (more is better)",
+                     lambda e: e["name"].startswith("bulk_") and e["mode"] != "shared"),
+    "bulk-shared": ("Bulk transfers", "Bulk transfers to a mapped window (more is better)",
+                    lambda e: e["name"].startswith("bulk_") and e["mode"] == "shared"),
+    "boot": ("Load and boot", "Load and boot (less is better)", lambda e: e["unit"] == "ms"),
+    "memory": ("A slave's life", "Copying within a slave (more is better)", lambda e: e["name"] == "slave_memory"),
+    "slaves": ("Several slaves", "Several slaves at once, all together (more is better)",
                lambda e: e["name"] == "slaves" and e["unit"] == "MB/s"),
-    "slaves-signals": ("Round trips of signals with several slaves at once (more is better)",
+    "slaves-signals": ("Several slaves", "Round trips of signals with several slaves at once (more is better)",
                        lambda e: e["name"] == "slaves" and e["unit"] == "1/s"),
 }
 
 
 def charts(entries):
-    """All charts that there are figures for: name -> SVG."""
+    """All charts that there are figures for: name -> Chart."""
     made = {}
-    for name, (title, wanted) in CHARTS.items():
-        chosen = sorted(filter(wanted, entries), key=lambda e: (e["name"], e["pin"] != "one"))
+    for name, (section, title, wanted) in CHARTS.items():
+        chosen = sorted(filter(wanted, entries), key=lambda e: (e["name"], e.get("size", 0), e["case"],
+                                                                e["pin"] != "one"))
         if chosen:
-            made[name] = chart(title, chosen)
+            made[name] = Chart(section, chart(title, chosen))
     return made

@@ -50,11 +50,12 @@ def rounded(number):
 class Results:
     """All figures of a run."""
 
-    def __init__(self, quick, qemu):
+    def __init__(self, quick, qemu, options):
         self.entries = []
         self.meta = {
             "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "quick": quick,
+            "options": options,
             "host": {
                 "cpu": cpu_model(),
                 "cpus": os.cpu_count(),
