@@ -293,7 +293,8 @@ int device_events(const struct device *device, struct sdm_event *events,
 
 		if (interrupted())
 			return -1;
-		n = poll(&pollfd, 1, left);
+		/* To wait for ever, read() is enough. */
+		n = deadline_ms < 0 ? 1 : poll(&pollfd, 1, left);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (!n && left == INT_MAX)

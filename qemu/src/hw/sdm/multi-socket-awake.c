@@ -1,10 +1,11 @@
 /*
- * multi-socket-backend: not to sleep too deeply
+ * multi-socket-backend: to look for input before sleeping
  *
- * To wake a thread on a CPU that has gone idle takes longer than everything
- * else in an access, the more so where the host is itself a virtual machine.
- * While messages follow each other closely, no CPU should go idle. Machines
- * that have nothing to say to each other take no CPU time.
+ * To wake a thread on another CPU takes longer than everything else in an
+ * access, the more so if that CPU has gone idle and the host is itself a
+ * virtual machine. So while messages follow each other closely, whoever waits
+ * for one looks at its socket for a while. Machines that have nothing to say
+ * to each other take no CPU time.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -13,21 +14,22 @@
 #include <sched.h>
 #include "qemu/processor.h"
 #include "qemu/timer.h"
+#include "hw/core/cpu.h"
+#include "kick.h"
 #include "multi-socket-internal.h"
-
-/*
- * Where there are CPUs enough, whoever waits looks at its socket for a while
- * before it sleeps. Where there are few, that would take the CPU from those
- * for whom it waits: the virtual CPUs here and the other machine's threads.
- * There a thread of the lowest class, which gives way to all others at once,
- * runs on a CPU that nobody wants. On a single CPU nobody waits for another.
- *
- * Enough is: both machines' virtual CPUs and the threads of their connection.
- */
-#define AWAKE_ENOUGH_CPUS 4
 
 /* A shorter time than this is none. */
 #define AWAKE_MIN_NS (25 * 1000)
+
+/*
+ * A guest that is at work for longer than this will be so for a while, and
+ * who waits for it only takes its CPU.
+ */
+#define AWAKE_GUEST_NS (30 * 1000)
+
+/* Who was kept from running for so long has taken the CPU from somebody. */
+#define AWAKE_GAP_NS (100 * 1000)
+#define AWAKE_BACK_OFF_NS (20 * 1000 * 1000)
 
 static unsigned count_cpus(void)
 {
@@ -36,35 +38,10 @@ static unsigned count_cpus(void)
     return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
 }
 
-static void awake_spin(MultiSocketAwake *awake)
+void multi_socket_awake_init(MultiSocketAwake *awake, unsigned max_ns)
 {
-    while (get_clock() < qatomic_read(&awake->until)) {
-        int i;
-
-        for (i = 0; i < 32; i++) {
-            cpu_relax();
-        }
-    }
-}
-
-static void *awake_thread(void *opaque)
-{
-    MultiSocketAwake *awake = opaque;
-    const struct sched_param param = { 0 };
-
-    /* Without that it would do harm. */
-    if (pthread_setschedparam(pthread_self(), SCHED_IDLE, &param)) {
-        return NULL;
-    }
-    while (!qatomic_read(&awake->stop)) {
-        awake_spin(awake);
-        qemu_event_reset(&awake->wanted);
-        if (get_clock() >= qatomic_read(&awake->until) &&
-            !qatomic_read(&awake->stop)) {
-            qemu_event_wait(&awake->wanted);
-        }
-    }
-    return NULL;
+    /* On one CPU nobody else gets on meanwhile. */
+    awake->max_ns = count_cpus() > 1 ? max_ns : 0;
 }
 
 /*
@@ -81,47 +58,77 @@ void multi_socket_awake_note(MultiSocketAwake *awake)
     }
     now = get_clock();
     gap = now - qatomic_read(&awake->last);
-    if (gap < awake->max_ns) {
+    if (now < qatomic_read(&awake->back_off)) {
+        window = 0;
+    } else if (gap < awake->max_ns) {
         window = MIN(MAX(2 * window, AWAKE_MIN_NS), awake->max_ns);
     } else {
         window = window / 2 < AWAKE_MIN_NS ? 0 : window / 2;
     }
     qatomic_set(&awake->last, now);
     qatomic_set(&awake->window_ns, window);
-    if (awake->has_thread && window) {
-        qatomic_set(&awake->until, now + window);
-        qemu_event_set(&awake->wanted);
-    }
 }
 
-int64_t multi_socket_awake_poll_end(MultiSocketAwake *awake)
+/* Are all virtual CPUs but the calling one asleep, and will stay so? */
+static bool guest_sleeps(void)
+{
+    CPUState *cpu;
+
+    if (sdm_kick_pending()) {
+        return false;
+    }
+    WITH_RCU_READ_LOCK_GUARD() {
+        CPU_FOREACH(cpu) {
+            if (cpu != current_cpu && !qatomic_read(&cpu->halted)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool multi_socket_awake_wanted(MultiSocketAwake *awake)
+{
+    return qatomic_read(&awake->window_ns);
+}
+
+void multi_socket_awake_begin(MultiSocketAwake *awake, MultiSocketLook *look)
 {
     unsigned window = qatomic_read(&awake->window_ns);
 
-    return awake->has_thread || !window ? 0 : get_clock() + window;
-}
-
-void multi_socket_awake_start(MultiSocketAwake *awake, unsigned max_ns)
-{
-    unsigned cpus = count_cpus();
-
-    awake->max_ns = cpus > 1 ? max_ns : 0;
-    awake->has_thread = awake->max_ns && cpus < AWAKE_ENOUGH_CPUS;
-    if (awake->has_thread) {
-        qemu_event_init(&awake->wanted, false);
-        qemu_thread_create(&awake->thread, "sdm-awake", awake_thread, awake,
-                           QEMU_THREAD_JOINABLE);
+    *look = (MultiSocketLook) { .awake = awake };
+    if (window) {
+        look->now = look->slept = get_clock();
+        look->end = look->now + window;
     }
 }
 
-void multi_socket_awake_stop(MultiSocketAwake *awake)
+bool multi_socket_awake_go_on(MultiSocketLook *look)
 {
-    if (awake->has_thread) {
-        qatomic_set(&awake->stop, true);
-        qatomic_set(&awake->until, 0);
-        qemu_event_set(&awake->wanted);
-        qemu_thread_join(&awake->thread);
-        qemu_event_destroy(&awake->wanted);
-        awake->has_thread = false;
+    int64_t now;
+
+    if (!look->end) {
+        return false;
     }
+    now = get_clock();
+    if (now - look->now > AWAKE_GAP_NS) {
+        qatomic_set(&look->awake->window_ns, 0);
+        qatomic_set(&look->awake->back_off, now + AWAKE_BACK_OFF_NS);
+        return false;
+    }
+    look->now = now;
+    if (now >= look->end) {
+        return false;
+    }
+    if (guest_sleeps()) {
+        look->slept = now;
+        cpu_relax();
+    } else if (now - look->slept < AWAKE_GUEST_NS) {
+        /* It may be this CPU that it needs. */
+        sched_yield();
+        look->now = get_clock();
+    } else {
+        return false;
+    }
+    return true;
 }

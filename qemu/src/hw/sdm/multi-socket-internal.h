@@ -6,7 +6,7 @@
  * multi-socket-peer.c one connection: its life and its thread
  * multi-socket-tx.c   ... sending
  * multi-socket-rx.c   ... receiving
- * multi-socket-awake.c what keeps the CPUs from going idle meanwhile
+ * multi-socket-awake.c ... for how long to look before sleeping
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -22,21 +22,23 @@
 #include "sdm/sdm-regs.h"
 #include "hw/sdm/multi-socket.h"
 
-/* What keeps the CPUs from going idle. */
+/* For how long to look for input before sleeping. */
 typedef struct MultiSocketAwake {
-    /* Constant once started; 0 if it would be of no use. */
-    unsigned max_ns;
-    bool has_thread;
-
-    QemuThread thread;
-    QemuEvent wanted;
+    unsigned max_ns; /* constant; 0 if it would be of no use */
 
     /* Atomic. */
-    bool stop;
-    unsigned window_ns; /* how long to stay awake after a message */
-    int64_t last;       /* when the latest came */
-    int64_t until;      /* when the thread goes to sleep */
+    unsigned window_ns; /* how long */
+    int64_t last;       /* when the latest message came */
+    int64_t back_off;   /* not before then */
 } MultiSocketAwake;
+
+/* One time of looking. */
+typedef struct MultiSocketLook {
+    MultiSocketAwake *awake;
+    int64_t end;   /* 0: not at all */
+    int64_t now;
+    int64_t slept; /* when the guest was last seen to sleep */
+} MultiSocketLook;
 
 struct MultiSocketBackend {
     Object parent_obj;
@@ -118,7 +120,10 @@ typedef struct MultiSocketRx {
     struct iovec *direct;
     unsigned direct_niov;
     size_t direct_left;
+    bool answering; /* it waits for an answer */
 
+    /* Threads that wait for answers; atomic */
+    unsigned wanted;
     /* Answers that threads have received for themselves; atomic */
     unsigned own_answers;
 } MultiSocketRx;
@@ -243,12 +248,14 @@ void multi_socket_rx_run(MultiSocketPeer *peer);
 
 /* --- multi-socket-awake.c --- */
 
-/* @max_ns: for how long after a message at most, 0: not at all. */
-void multi_socket_awake_start(MultiSocketAwake *awake, unsigned max_ns);
-void multi_socket_awake_stop(MultiSocketAwake *awake);
-/* Any thread: a message came. */
+/* @max_ns: for how long at most, 0: not at all. */
+void multi_socket_awake_init(MultiSocketAwake *awake, unsigned max_ns);
+/* Whoever receives: a message came. */
 void multi_socket_awake_note(MultiSocketAwake *awake);
-/* Until when (get_clock()) to look at the socket before sleeping, or 0. */
-int64_t multi_socket_awake_poll_end(MultiSocketAwake *awake);
+/* Is it worth looking at all? */
+bool multi_socket_awake_wanted(MultiSocketAwake *awake);
+void multi_socket_awake_begin(MultiSocketAwake *awake, MultiSocketLook *look);
+/* Is it worth another look? May let others run. */
+bool multi_socket_awake_go_on(MultiSocketLook *look);
 
 #endif

@@ -16,6 +16,7 @@
 #include "qemu/processor.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
+#include "kick.h"
 #include "multi-socket-internal.h"
 
 /*
@@ -112,6 +113,13 @@ static ssize_t recv_buffer(MultiSocketPeer *peer, int flags)
            recv_with_fd(peer, to, room, flags) :
            recv(peer->fd, to, room, flags);
 }
+
+/* How long to wait for input. */
+typedef enum RxPatience {
+    RX_NOW,   /* not at all */
+    RX_LOOK,  /* look, but do not sleep */
+    RX_SLEEP, /* look, then sleep for a short while */
+} RxPatience;
 
 /*
  * Receive what is there: into memory a frame is for, or into the buffer. With
@@ -259,30 +267,52 @@ static void rx_serve_frames(MultiSocketPeer *peer)
     }
 }
 
-/* Receive what comes, or let a short while pass. */
-static RxResult rx_await(MultiSocketPeer *peer)
+/* Look for input for a while, if that is worth it. */
+static RxResult rx_look(MultiSocketPeer *peer)
 {
-    int64_t end = multi_socket_awake_poll_end(&peer->ms->awake);
+    MultiSocketRx *rx = &peer->rx;
+    RxResult result = RX_NOTHING;
+    MultiSocketLook look;
 
-    while (end && get_clock() < end) {
-        RxResult result = rx_recv(peer, false);
-
-        if (result != RX_NOTHING) {
-            return result;
+    multi_socket_awake_begin(&peer->ms->awake, &look);
+    while (result == RX_NOTHING && multi_socket_awake_go_on(&look)) {
+        /* The connection's thread makes way for those who wait for answers. */
+        if (!rx->answering && qatomic_read(&rx->wanted)) {
+            break;
         }
-        cpu_relax();
+        result = rx_recv(peer, false);
     }
-    if (peer->passes_fds) {
-        GPollFD fd = { .fd = peer->fd, .events = G_IO_IN };
+    return result;
+}
 
-        /*
-         * Who sleeps in recv() on a UNIX socket is woken in vain, when the
-         * other side takes what it was sent.
-         */
-        qemu_poll_ns(&fd, 1, RX_WAIT_MS * (int64_t)SCALE_MS);
-        return rx_recv(peer, false);
+/* Receive what comes, or let a short while pass. */
+static RxResult rx_sleep(MultiSocketPeer *peer)
+{
+    GPollFD fd = { .fd = peer->fd, .events = G_IO_IN };
+
+    if (!peer->passes_fds) {
+        return rx_recv(peer, true);
     }
-    return rx_recv(peer, true);
+    /*
+     * Who sleeps in recv() on a UNIX socket is woken in vain, when the other
+     * side takes what it was sent.
+     */
+    qemu_poll_ns(&fd, 1, RX_WAIT_MS * (int64_t)SCALE_MS);
+    return rx_recv(peer, false);
+}
+
+static RxResult rx_receive(MultiSocketPeer *peer, RxPatience patience)
+{
+    RxResult result = RX_NOTHING;
+
+    if (patience != RX_NOW) {
+        result = rx_look(peer);
+    }
+    if (result == RX_NOTHING) {
+        result = patience == RX_SLEEP ? rx_sleep(peer) :
+                                        rx_recv(peer, false);
+    }
+    return result;
 }
 
 static int64_t min_timeout(int64_t a, int64_t b)
@@ -309,12 +339,18 @@ static bool thread_wait(MultiSocketPeer *peer, bool want_input,
     if (qatomic_read(&peer->dead)) {
         return false;
     }
-    qemu_poll_ns(fds, fds[1].events ? 2 : 1, timeout);
+    if (!qemu_poll_ns(fds, fds[1].events ? 2 : 1,
+                      sdm_kick_patience(timeout))) {
+        sdm_kick_hurry();
+    }
     if (fds[0].revents) {
         event_notifier_test_and_clear(&peer->wakeup);
     }
     return fds[1].events & G_IO_IN && fds[1].revents & ~G_IO_OUT;
 }
+
+/* A thread that only looks makes way in less time than this. */
+#define RX_TAKE_TRIES 200
 
 /* Become the one who receives. False if somebody else is. */
 static bool rx_take(MultiSocketRx *rx)
@@ -353,7 +389,7 @@ bool multi_socket_rx_first_frame(MultiSocketPeer *peer,
 }
 
 /* Receive and serve what is there. False if there was nothing. */
-static bool rx_step(MultiSocketPeer *peer, bool wait)
+static bool rx_step(MultiSocketPeer *peer, RxPatience patience)
 {
     MultiSocketRx *rx = &peer->rx;
     RxResult result = RX_NOTHING;
@@ -365,8 +401,8 @@ static bool rx_step(MultiSocketPeer *peer, bool wait)
     rx_serve_frames(peer);
     /* What has begun comes to an end soon. */
     while (may_receive(peer) &&
-           (result = wait || rx->direct_left ?
-                     rx_await(peer) : rx_recv(peer, false)) == RX_DATA) {
+           (result = rx_receive(peer, rx->direct_left ? RX_SLEEP :
+                                      patience)) == RX_DATA) {
         multi_socket_awake_note(&peer->ms->awake);
         rx_serve_frames(peer);
         if (!rx->direct_left) {
@@ -379,12 +415,15 @@ static bool rx_step(MultiSocketPeer *peer, bool wait)
 
 /*
  * A slave's thread is the only one who receives, and sends at once what it
- * has to say. While the master is busy it need not look for anything else.
+ * has to say: while the master is busy it need not look for anything else. A
+ * master's thread has stores to send that become due.
  */
-static bool may_wait_in_recv(MultiSocketPeer *peer)
+static RxPatience thread_patience(MultiSocketPeer *peer)
 {
-    return !multi_socket_is_master(peer->ms) &&
-           !multi_socket_tx_pending(peer);
+    if (multi_socket_tx_pending(peer)) {
+        return RX_NOW;
+    }
+    return multi_socket_is_master(peer->ms) ? RX_LOOK : RX_SLEEP;
 }
 
 void multi_socket_rx_run(MultiSocketPeer *peer)
@@ -395,10 +434,13 @@ void multi_socket_rx_run(MultiSocketPeer *peer)
     while (!qatomic_read(&peer->dead)) {
         unsigned now = qatomic_read(&rx->own_answers);
         bool parked = now != own_answers;
+        RxPatience patience = thread_patience(peer);
 
         own_answers = now;
-        if (!parked && rx_step(peer, may_wait_in_recv(peer)) &&
-            may_wait_in_recv(peer)) {
+        if (!parked && rx_step(peer, patience) &&
+            (patience == RX_SLEEP ||
+             (patience == RX_LOOK &&
+              multi_socket_awake_wanted(&peer->ms->awake)))) {
             continue;
         }
         thread_wait(peer, !parked, parked ? RX_PARK_NS : -1);
@@ -429,8 +471,9 @@ static void answer_receive(MultiSocketPeer *peer, const bool *done,
     bool last = false;
 
     qatomic_inc(&rx->own_answers);
+    rx->answering = true;
     while (!qatomic_load_acquire(done) && !qatomic_read(&peer->dead)) {
-        RxResult result = last ? rx_recv(peer, false) : rx_await(peer);
+        RxResult result = rx_receive(peer, last ? RX_NOW : RX_SLEEP);
 
         if (result == RX_DATA) {
             multi_socket_awake_note(&peer->ms->awake);
@@ -442,6 +485,21 @@ static void answer_receive(MultiSocketPeer *peer, const bool *done,
             last = get_clock() >= end;
         }
     }
+    rx->answering = false;
+}
+
+/* As rx_take(), but let a thread that only looks make way. */
+static bool rx_take_over(MultiSocketRx *rx)
+{
+    int tries = 0;
+
+    while (!rx_take(rx)) {
+        if (++tries > RX_TAKE_TRIES) {
+            return false;
+        }
+        cpu_relax();
+    }
+    return true;
 }
 
 int multi_socket_peer_wait_answer(MultiSocketPeer *peer, const bool *done,
@@ -449,9 +507,11 @@ int multi_socket_peer_wait_answer(MultiSocketPeer *peer, const bool *done,
 {
     MultiSocketRx *rx = &peer->rx;
     int64_t end = get_clock() + timeout_ms * (int64_t)SCALE_MS;
+    int ret = 0;
 
+    qatomic_inc(&rx->wanted);
     while (!qatomic_load_acquire(done) && !qatomic_read(&peer->dead)) {
-        if (rx_take(rx)) {
+        if (rx_take_over(rx)) {
             answer_receive(peer, done, end);
             rx_give_back(rx);
         } else {
@@ -463,10 +523,15 @@ int multi_socket_peer_wait_answer(MultiSocketPeer *peer, const bool *done,
         }
         if (!qatomic_load_acquire(done) && get_clock() >= end) {
             multi_socket_peer_fail(peer, "no answer for %u ms", timeout_ms);
-            return -ETIMEDOUT;
+            ret = -ETIMEDOUT;
+            break;
         }
     }
-    return qatomic_load_acquire(done) ? 0 : -ECONNRESET;
+    qatomic_dec(&rx->wanted);
+    if (!ret && !qatomic_load_acquire(done)) {
+        ret = -ECONNRESET;
+    }
+    return ret;
 }
 
 void multi_socket_rx_init(MultiSocketPeer *peer)

@@ -70,7 +70,7 @@ static bool multi_socket_start(MultiSocketBackend *ms, Error **errp)
     unsigned i;
 
     ms->started = true;
-    multi_socket_awake_start(&ms->awake, ms->poll_us * SCALE_US);
+    multi_socket_awake_init(&ms->awake, ms->poll_us * SCALE_US);
     for (i = 0; i < SDM_PROTO_NUM_CHANNELS; i++) {
         const MultiSocketChannelOps *ops = ms->channels[i].ops;
 
@@ -383,7 +383,6 @@ static void multi_socket_finalize(Object *obj)
         qio_net_listener_disconnect(ms->listener);
         object_unref(OBJECT(ms->listener));
     }
-    multi_socket_awake_stop(&ms->awake);
     qapi_free_SocketAddress(ms->addr);
     g_free(ms->host);
     g_free(ms->port);
@@ -416,7 +415,7 @@ static void multi_socket_class_init(ObjectClass *oc, void *data)
                               multi_socket_get_poll_us,
                               multi_socket_set_poll_us, NULL, NULL);
     object_class_property_set_description(oc, "poll-us",
-        "longest time after a message to keep a CPU from going idle "
+        "longest time to look for input before sleeping "
         "(200 microseconds)");
     object_class_property_add(oc, "connected", "uint32",
                               multi_socket_get_connected, NULL, NULL, NULL);
