@@ -407,6 +407,46 @@ static int sdm_window_transfer_ram(const struct sdm_window *win, u64 offset,
 	return ret;
 }
 
+/* The best way to move @len bytes. */
+static enum sdm_window_way sdm_window_way(const struct sdm_window *win,
+					  size_t len, bool write)
+{
+	if (win->mapped)
+		return SDM_WINDOW_MAPPED;
+
+	return sdm_bulk_is_worthwhile(win, len, write) ? SDM_WINDOW_BULK :
+							 SDM_WINDOW_PLAIN;
+}
+
+/*
+ * Transfers up to *len bytes in one way and tells in *len how many. Without an
+ * error the rest is what cannot be done in this way.
+ */
+static int sdm_window_transfer_by(const struct sdm_window *win,
+				  enum sdm_window_way way, u64 offset,
+				  struct iov_iter *iter, size_t *len,
+				  bool write)
+{
+	int ret;
+
+	switch (way) {
+	case SDM_WINDOW_MAPPED:
+		ret = sdm_window_transfer_ram(win, offset, iter, len, write);
+		/* The kernel may be short of room for so large a mapping. */
+		if (ret == -ENOMEM)
+			ret = 0;
+		break;
+	case SDM_WINDOW_BULK:
+		ret = sdm_bulk_transfer(win, offset, iter, len, write);
+		break;
+	default:
+		ret = sdm_window_transfer_io(win, offset, iter, len, write);
+	}
+	atomic64_add(*len, &win->peer->bytes[way]);
+
+	return ret;
+}
+
 /*
  * Moves data between the peer's memory and an iterator. What is counted has
  * been transferred: an error is returned only if it is the first thing to
@@ -416,9 +456,9 @@ static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
 				   struct iov_iter *iter, bool write)
 {
 	size_t count = iov_iter_count(iter);
+	enum sdm_window_way way;
+	size_t left, part, done;
 	struct sdm_window win;
-	size_t done = 0;
-	size_t left, part;
 	int ret;
 
 	ret = sdm_window_begin(&win, peer);
@@ -428,24 +468,16 @@ static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
 	if (!left)
 		return write && count ? -ENOSPC : 0;
 
+	way = sdm_window_way(&win, left, write);
 	part = left;
-	if (win.mapped) {
-		ret = sdm_window_transfer_ram(&win, offset, iter, &part, write);
-		/* The kernel may be short of room for so large a mapping. */
-		if (ret == -ENOMEM)
-			ret = 0;
-	} else if (sdm_bulk_is_worthwhile(&win, left, write)) {
-		ret = sdm_bulk_transfer(&win, offset, iter, &part, write);
-	} else {
-		part = 0;
-	}
-	done += part;
+	ret = sdm_window_transfer_by(&win, way, offset, iter, &part, write);
+	done = part;
 	left -= part;
 
-	/* What cannot be done otherwise. */
-	if (!ret && left) {
+	if (!ret && left && way != SDM_WINDOW_PLAIN) {
 		part = left;
-		ret = sdm_window_transfer_io(&win, offset + done, iter, &part,
+		ret = sdm_window_transfer_by(&win, SDM_WINDOW_PLAIN,
+					     offset + done, iter, &part,
 					     write);
 		done += part;
 	}
