@@ -319,7 +319,7 @@ TEST_F_TIMEOUT(bulk, vectors, 60)
  */
 TEST_F_TIMEOUT(bulk, holes, 120)
 {
-	static const size_t befores[] = {
+	static const size_t starts[] = {
 		5000, 20000, 64 * KIB + 1, 700 * KIB + 3, 2 * MIB + 2 * MIB / 5,
 	};
 	size_t page = getpagesize(), room = 4 * MIB, before, i;
@@ -332,8 +332,8 @@ TEST_F_TIMEOUT(bulk, holes, 120)
 	ASSERT_TRUE(model && pages != MAP_FAILED);
 	hole = pages + 3 * MIB;
 	ASSERT_EQ(0, munmap(hole, page));
-	for (i = 0; i < sizeof(befores) / sizeof(befores[0]); i++) {
-		before = scaled(self, befores[i]);
+	for (i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		before = scaled(self, starts[i]);
 		fill_at(_metadata, self, 0, before + 2 * page, 70);
 		fill_pattern(model, before + 2 * page, 70);
 		memset(hole - before, 0, before);

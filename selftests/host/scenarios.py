@@ -391,10 +391,8 @@ class Shared(Slave):
         self.mapping_ends("killed", master, slave.kill)
         self.comes_back("killed", master, slave)
         for probe in ("reading", "writing"):
-            master.get(f"/tests/probe {probe} 1 >/tmp/probe 2>&1 & while ! grep -q begun /tmp/probe; do sleep 0.1; done")
-            slave.kill()
-            self.expect(f"killed while {probe}", master, "while ! grep ms /tmp/probe; do sleep 0.1; done",
-                        "^(EIO|ENOLINK), the last one took", 0, 60)
+            self.in_use(f"killed while {probe}", master, f"{probe} 1", slave.kill,
+                        "(EIO|ENOLINK), the last one took")
             self.comes_back(f"killed while {probe}", master, slave)
         self.mapping_ends("guest powers off", master, slave.power_off)
         self.comes_back("guest powers off", master, slave)
@@ -561,13 +559,6 @@ class Life(Scenario):
                     "link to slave 1 is lost", 1)
         self.start_again("killed", master, slave)
         self.check("killed: another connection", self.generation(master) != before)
-
-    def in_use(self, name, master, probe, act, pattern):
-        """Something happens while a probe is at work."""
-        master.get(f"/tests/probe {probe} >/tmp/probe 2>&1 & while ! grep -q begun /tmp/probe; do sleep 0.1; done; "
-                   "sleep 0.5")
-        act()
-        self.expect(name, master, "wait; while ! grep ms /tmp/probe; do sleep 0.1; done", f"^{pattern}", 0, 60)
 
     def slave_is_killed_in_use(self, master, slave):
         """SIGKILL while the master reads, writes, or waits for an answer."""
