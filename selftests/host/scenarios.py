@@ -165,11 +165,12 @@ class Two(Scenario):
 
     name = "two"
     allowed_skips = ("all slaves are connected", "the window has no free part")
+    rams = ("", "")
 
     def run(self):
         address = self.address(unix=True)
         master = self.master(address)
-        slaves = [self.slave(address, number, memory=256) for number in (1, 2)]
+        slaves = [self.slave(address, number, memory=256, ram=self.rams[number - 1]) for number in (1, 2)]
         self.start_master(master)
         # The numbers are those that they ask for, not the order.
         for slave in reversed(slaves):
@@ -183,12 +184,18 @@ class Two(Scenario):
             self.step(f"{slave.name} boots", slave.wait_ready)
         # Not those that leave many signals under way: readers get those of both slaves.
         few = f"-T order -T several_senders -F flood {NO_PAIR} -v slave"
-        for program, arguments in (("window", "-F whole"), ("ordering", ""), ("signals", few)):
+        # What is pinned is counted for all processes.
+        alone = "-T killed_writers -T killed_readers"
+        for program, arguments in (("window", "-F whole"), ("bulk", alone), ("ordering", ""), ("signals", few)):
             environment = "SDM_ROUNDS_PERCENT=10"
             self.run_together(master, [(f"slave {n}:", f"{environment} SDM_PEER={n}", program, arguments)
                                        for n in (1, 2)], 600)
+        self.others(master, alone)
         self.one_hangs(master, slaves)
         self.one_is_killed(master, slaves)
+
+    def others(self, master, alone):
+        """More that can be done at the same time."""
 
     def one_hangs(self, master, slaves):
         """The other one answers as if nothing had happened, also while somebody waits for the first."""
@@ -223,6 +230,18 @@ class Two(Scenario):
         self.step("slave 2 boots again", self.boot_slave, master, slaves[1], 2)
         self.probe("slave 2 answers", master, "ask 2", "OK")
         self.probe("slave 1 answers, too", master, "ask 1", "OK")
+
+
+class Mixed(Two):
+    """The same, but the second slave's memory is mapped."""
+
+    name = "mixed"
+    rams = ("", ",share=on")
+
+    def others(self, master, alone):
+        self.run_together(master, [("slave 1:", "SDM_PEER=1 SDM_WAY=bulk", "bulk", alone),
+                                   ("slave 2:", "SDM_PEER=2", "mmap", "-T forwarded -T absent -T reset_keeps_it "
+                                                                      "-T unbind")], 600)
 
 
 class NoLimit(Scenario):
@@ -718,5 +737,5 @@ class PlainDebug(Plain):
     environment = "SDM_QUICK=1"
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Two, NoLimit, Unix, Plain, Shared, HugePages, Life, Foreign,
+SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Plain, Shared, HugePages, Life, Foreign,
              Debian, UnixDebian, PlainDebian, SharedDebian, Debug, UnixDebug, PlainDebug, SharedDebug]
