@@ -3,9 +3,11 @@
  * SDM character device: the queue of events of one open file.
  */
 
+#include <linux/export.h>
 #include <linux/slab.h>
 
 #include "chr-events.h"
+#include "compat.h"
 
 static struct sdm_event *sdm_events_at(const struct sdm_events *events,
 				       unsigned int i)
@@ -25,11 +27,13 @@ int sdm_events_init(struct sdm_events *events)
 
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_events_init);
 
 void sdm_events_free(struct sdm_events *events)
 {
 	kfree(events->ring);
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_events_free);
 
 /* Does the filter let this event through? */
 bool sdm_events_wants(const struct sdm_events *events,
@@ -48,6 +52,7 @@ bool sdm_events_wants(const struct sdm_events *events,
 		return false;
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_events_wants);
 
 /*
  * Adds an event. Returns false if it was dropped: then the newest record is an
@@ -78,6 +83,7 @@ bool sdm_events_push(struct sdm_events *events, const struct sdm_event *event)
 
 	return false;
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_events_push);
 
 /*
  * Looks at the oldest event. It stays as it is until sdm_events_pop(), even if
@@ -91,6 +97,7 @@ bool sdm_events_peek(const struct sdm_events *events, struct sdm_event *event)
 
 	return true;
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_events_peek);
 
 /* Removes the oldest event. */
 void sdm_events_pop(struct sdm_events *events)
@@ -98,3 +105,4 @@ void sdm_events_pop(struct sdm_events *events)
 	events->head = (events->head + 1) % SDM_EVENTS_MAX;
 	events->count--;
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_events_pop);

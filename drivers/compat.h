@@ -10,6 +10,12 @@
 #include <linux/mm.h>
 #include <linux/uio.h>
 
+#ifdef SDM_NO_KUNIT_VISIBILITY
+#define EXPORT_SYMBOL_IF_KUNIT EXPORT_SYMBOL_GPL
+#else
+#include <kunit/visibility.h>
+#endif
+
 /* class_create() was a macro as long as it took the owner. */
 #ifdef class_create
 static inline struct class *sdm_class_create(const char *name)

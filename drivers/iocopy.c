@@ -12,8 +12,10 @@
  */
 
 #include <linux/align.h>
+#include <linux/export.h>
 #include <linux/io.h>
 
+#include "compat.h"
 #include "iocopy.h"
 
 #ifdef CONFIG_64BIT
@@ -52,6 +54,7 @@ void sdm_copy_fromio(void *buf, const void __iomem *io, size_t len)
 	for (; len; io++, len--)
 		*bytes++ = __raw_readb(io);
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_copy_fromio);
 
 /**
  * sdm_copy_toio() - copy to a window
@@ -76,3 +79,4 @@ void sdm_copy_toio(void __iomem *io, const void *buf, size_t len)
 	for (; len; io++, len--)
 		__raw_writeb(*bytes++, io);
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_copy_toio);

@@ -16,12 +16,11 @@
 #include <uapi/linux/sdm.h>
 
 #include "chr-cmd.h"
+#include "chr-events.h"
+#include "iocopy.h"
 #include "range.h"
-
-/* None of them needs the module that it belongs to. */
-#include "chr-events.c"
-#include "iocopy.c"
-#include "ring.c"
+#include "ring.h"
+#include "sdm.h"
 
 static void sdm_test_range_fits(struct kunit *test)
 {
@@ -632,3 +631,5 @@ kunit_test_suites(&sdm_pure_suite, &sdm_events_suite, &sdm_ring_suite);
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Tests of the Signal Distribution Module drivers");
 MODULE_LICENSE("GPL");
+/* MODULE_IMPORT_NS(), whose argument is a string in newer kernels. */
+MODULE_INFO(import_ns, "EXPORTED_FOR_KUNIT_TESTING");

@@ -12,8 +12,10 @@
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/export.h>
 #include <linux/scatterlist.h>
 
+#include "compat.h"
 #include "ring.h"
 #include "sdm.h"
 
@@ -28,7 +30,13 @@ static_assert(offsetof(struct sdm_ring_desc, peer) == SDM_DMA_DESC_PEER);
 static_assert(offsetof(struct sdm_ring_desc, flags) == SDM_DMA_DESC_FLAGS);
 static_assert(offsetof(struct sdm_ring_desc, status) == SDM_DMA_DESC_STATUS);
 
-static int sdm_ring_errno(u32 status)
+/**
+ * sdm_ring_errno() - translate the result of a descriptor
+ * @status: its status
+ *
+ * Return: 0 or a negative errno.
+ */
+int sdm_ring_errno(u32 status)
 {
 	switch (status) {
 	case SDM_DMA_OK:
@@ -41,6 +49,7 @@ static int sdm_ring_errno(u32 status)
 		return -EIO;
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_ring_errno);
 
 static u32 sdm_ring_room(const struct sdm_ring *ring)
 {
@@ -59,6 +68,7 @@ void sdm_ring_init(struct sdm_ring *ring, struct sdm_ring_desc *descs)
 	*ring = (struct sdm_ring) { .descs = descs };
 	INIT_LIST_HEAD(&ring->queue);
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_ring_init);
 
 /**
  * sdm_ring_restart() - begin to count from zero, as the engine does
@@ -85,6 +95,7 @@ void sdm_ring_add(struct sdm_ring *ring, struct sdm_transfer *transfer)
 	transfer->taken = 0;
 	list_add_tail(&transfer->node, &ring->queue);
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_ring_add);
 
 /* Puts the next segment of a transfer in the ring. */
 static void sdm_ring_put(struct sdm_ring *ring, struct sdm_transfer *transfer)
@@ -132,6 +143,7 @@ bool sdm_ring_feed(struct sdm_ring *ring)
 
 	return ring->head != head;
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_ring_feed);
 
 /* The rest of a transfer that failed is not done. */
 static void sdm_ring_fail(struct sdm_transfer *transfer, int error)
@@ -185,6 +197,7 @@ bool sdm_ring_harvest(struct sdm_ring *ring, u32 tail, struct list_head *over)
 
 	return true;
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_ring_harvest);
 
 /**
  * sdm_ring_abort() - end all transfers
@@ -203,3 +216,4 @@ void sdm_ring_abort(struct sdm_ring *ring, struct list_head *over)
 		list_add_tail(&transfer->node, over);
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(sdm_ring_abort);

@@ -43,5 +43,6 @@ bool sdm_ring_feed(struct sdm_ring *ring);
 bool sdm_ring_harvest(struct sdm_ring *ring, u32 tail, struct list_head *over);
 void sdm_ring_abort(struct sdm_ring *ring, struct list_head *over);
 void sdm_ring_restart(struct sdm_ring *ring);
+int sdm_ring_errno(u32 status);
 
 #endif /* _SDM_RING_H */

@@ -185,6 +185,20 @@ struct sdm_caps {
 };
 
 /**
+ * enum sdm_window_way - how data gets to and from a peer's memory
+ * @SDM_WINDOW_PLAIN: by single loads and stores
+ * @SDM_WINDOW_BULK: the device transfers it
+ * @SDM_WINDOW_MAPPED: the memory is in the window itself
+ * @SDM_WINDOW_WAYS: how many ways there are
+ */
+enum sdm_window_way {
+	SDM_WINDOW_PLAIN,
+	SDM_WINDOW_BULK,
+	SDM_WINDOW_MAPPED,
+	SDM_WINDOW_WAYS
+};
+
+/**
  * struct sdm_window_map - piece of the window that is mapped
  * @io: where, if accesses are forwarded
  * @ram: where, if it is RAM
@@ -227,6 +241,7 @@ struct sdm_peer {
 	atomic64_t tx;
 	atomic64_t rx;
 	atomic64_t busy;
+	atomic64_t bytes[SDM_WINDOW_WAYS]; /* read and written */
 	atomic_t errors;
 
 	/* plain writes to its memory; how many of them have arrived for sure */

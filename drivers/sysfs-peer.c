@@ -182,10 +182,37 @@ static ssize_t errors_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(errors);
 
+static ssize_t bytes_plain_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	return sdm_emit_counter(buf,
+				&to_sdm_peer(dev)->bytes[SDM_WINDOW_PLAIN]);
+}
+static DEVICE_ATTR_RO(bytes_plain);
+
+static ssize_t bytes_bulk_show(struct device *dev,
+			       struct device_attribute *attr, char *buf)
+{
+	return sdm_emit_counter(buf,
+				&to_sdm_peer(dev)->bytes[SDM_WINDOW_BULK]);
+}
+static DEVICE_ATTR_RO(bytes_bulk);
+
+static ssize_t bytes_mapped_show(struct device *dev,
+				 struct device_attribute *attr, char *buf)
+{
+	return sdm_emit_counter(buf,
+				&to_sdm_peer(dev)->bytes[SDM_WINDOW_MAPPED]);
+}
+static DEVICE_ATTR_RO(bytes_mapped);
+
 static struct attribute *sdm_peer_statistics_attrs[] = {
 	&dev_attr_tx.attr,
 	&dev_attr_rx.attr,
 	&dev_attr_busy.attr,
+	&dev_attr_bytes_plain.attr,
+	&dev_attr_bytes_bulk.attr,
+	&dev_attr_bytes_mapped.attr,
 	&dev_attr_errors.attr,
 	NULL
 };

@@ -409,6 +409,56 @@ static int sdm_window_transfer_ram(const struct sdm_window *win, u64 offset,
 	return ret;
 }
 
+/* In the order in which they are tried. */
+static const enum sdm_window_way sdm_window_ways[] = {
+	SDM_WINDOW_BULK,
+	SDM_WINDOW_MAPPED,
+	SDM_WINDOW_PLAIN,
+};
+
+static bool sdm_window_goes(const struct sdm_window *win,
+			    enum sdm_window_way way,
+			    const struct iov_iter *iter, size_t len, bool write)
+{
+	switch (way) {
+	case SDM_WINDOW_BULK:
+		return sdm_bulk_is_worthwhile(win, iter, len, write);
+	case SDM_WINDOW_MAPPED:
+		return win->mapped;
+	default:
+		return true;
+	}
+}
+
+/*
+ * Transfers up to *len bytes in one way and tells in *len how many. Without an
+ * error the rest is what cannot be done in this way.
+ */
+static int sdm_window_transfer_by(const struct sdm_window *win,
+				  enum sdm_window_way way, u64 offset,
+				  struct iov_iter *iter, size_t *len,
+				  bool write)
+{
+	int ret;
+
+	switch (way) {
+	case SDM_WINDOW_MAPPED:
+		ret = sdm_window_transfer_ram(win, offset, iter, len, write);
+		/* The kernel may be short of room for so large a mapping. */
+		if (ret == -ENOMEM)
+			ret = 0;
+		break;
+	case SDM_WINDOW_BULK:
+		ret = sdm_bulk_transfer(win, offset, iter, len, write);
+		break;
+	default:
+		ret = sdm_window_transfer_io(win, offset, iter, len, write);
+	}
+	atomic64_add(*len, &win->peer->bytes[way]);
+
+	return ret;
+}
+
 /*
  * Moves data between the peer's memory and an iterator. What is counted has
  * been transferred: an error is returned only if it is the first thing to
@@ -418,9 +468,9 @@ static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
 				   struct iov_iter *iter, bool write)
 {
 	size_t count = iov_iter_count(iter);
+	size_t len, part, done = 0;
 	struct sdm_window win;
-	size_t done = 0;
-	size_t len, part;
+	unsigned int i;
 	int ret;
 
 	ret = sdm_window_begin(&win, peer);
@@ -431,23 +481,14 @@ static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
 		return write && count ? -ENOSPC : 0;
 
 	/* Each does what those before it could not do. */
-	if (sdm_bulk_is_worthwhile(&win, iter, len, write)) {
-		part = len;
-		ret = sdm_bulk_transfer(&win, offset, iter, &part, write);
-		done += part;
-	}
-	if (!ret && done < len && win.mapped) {
+	for (i = 0; i < ARRAY_SIZE(sdm_window_ways) && !ret && done < len;
+	     i++) {
 		part = len - done;
-		ret = sdm_window_transfer_ram(&win, offset + done, iter, &part,
-					      write);
-		done += part;
-		/* The kernel may be short of room for so large a mapping. */
-		if (ret == -ENOMEM)
-			ret = 0;
-	}
-	if (!ret && done < len) {
-		part = len - done;
-		ret = sdm_window_transfer_io(&win, offset + done, iter, &part,
+		if (!sdm_window_goes(&win, sdm_window_ways[i], iter, part,
+				     write))
+			continue;
+		ret = sdm_window_transfer_by(&win, sdm_window_ways[i],
+					     offset + done, iter, &part,
 					     write);
 		done += part;
 	}

@@ -293,6 +293,23 @@ int write_file(const char *path, const char *text)
 	return ret;
 }
 
+int64_t read_counter(int number, uint32_t peer, const char *name)
+{
+	char path[128], text[32] = "";
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path),
+		 "/sys/bus/sdm/devices/sdm%d-p%u/statistics/%s", number, peer,
+		 name);
+	fd = open_path(path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 ? atoll(text) : -EIO;
+}
+
 int platform_name(int number, char *name, size_t size)
 {
 	char path[64], real[PATH_MAX];

@@ -86,6 +86,8 @@ void fill_pattern(void *buffer, size_t size, uint32_t seed);
 
 /* Writes to a file of sysfs or procfs. */
 int write_file(const char *path, const char *text);
+/* A counter of a peer in sysfs. */
+int64_t read_counter(int number, uint32_t peer, const char *name);
 /* The name of the platform device behind /dev/sdmN. */
 int platform_name(int number, char *name, size_t size);
 

@@ -227,6 +227,46 @@ TEST_F_TIMEOUT(faults, window, 120)
 	sweep(_metadata, self, copy_memory);
 }
 
+/* Large enough for the device's engine; what has no memory goes another way. */
+static int copy_much(FIXTURE_DATA(faults) *self)
+{
+	static char buffer[20000];
+	ssize_t n;
+
+	n = pread(self->window, buffer, sizeof(buffer), 0x8000000);
+	if (n > 0)
+		n = pwrite(self->window, buffer, n, 0x8000000);
+	return n < 0 ? -errno : 0;
+}
+
+TEST_F_TIMEOUT(faults, bulk, 300)
+{
+	if (self->window < 0)
+		SKIP(return, NO_SLAVE);
+	sweep(_metadata, self, copy_much);
+}
+
+static int map_memory(FIXTURE_DATA(faults) *self)
+{
+	size_t size = 3 * getpagesize();
+	volatile char *map;
+
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   self->window, 0x8000000);
+	if (map == MAP_FAILED)
+		return errno == ENODEV ? 0 : -errno;
+	map[0] = 1;
+	map[size - 1] = 1;
+	return munmap((void *)map, size) ? -errno : 0;
+}
+
+TEST_F_TIMEOUT(faults, map, 120)
+{
+	if (self->window < 0)
+		SKIP(return, NO_SLAVE);
+	sweep(_metadata, self, map_memory);
+}
+
 /* The driver binds or it does not; either way it can be tried again. */
 TEST_F_TIMEOUT(faults, bind, 300)
 {

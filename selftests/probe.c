@@ -5,10 +5,12 @@
  * and how many milliseconds it took.
  */
 #define _GNU_SOURCE
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +29,8 @@ static const char usage[] =
 	"probe reading PEER              reads until that fails\n"
 	"probe writing PEER              writes until that fails\n"
 	"probe asking PEER               asks until that fails\n"
+	"probe map PEER                  maps memory, and uses it\n"
+	"probe mapping PEER              uses it until a signal tells that it is gone\n"
 	"probe errors                    number of failed accesses\n"
 	"probe signal N TEXT COMMAND...  runs it; when TEXT shows, sends it signal N\n";
 
@@ -209,6 +213,78 @@ static int do_asking(struct probe *probe)
 	return ret;
 }
 
+static void *map_scratch(struct probe *probe)
+{
+	int fd = open_window(probe->number, probe->peer, O_RDWR);
+	void *map;
+
+	if (fd < 0) {
+		errno = -fd;
+		return MAP_FAILED;
+	}
+	map = mmap(NULL, SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		   SCRATCH_OFFSET);
+	close(fd);
+	return map;
+}
+
+static int do_map(struct probe *probe)
+{
+	uint8_t *map = map_scratch(probe), byte;
+	size_t i;
+
+	if (map == MAP_FAILED)
+		return -errno;
+	for (i = 0; i < SCRATCH_SIZE; i += 1000)
+		map[i] = pattern_byte(1, i);
+	for (i = 0; i < SCRATCH_SIZE; i += 1000) {
+		if (map[i] != pattern_byte(1, i))
+			return -EBADMSG;
+	}
+	if (access_memory(probe, false, SCRATCH_OFFSET, 1) != 1)
+		return -EIO;
+	byte = map[0];
+	return byte == pattern_byte(1, 0) ? 0 : -EBADMSG;
+}
+
+static sigjmp_buf gone;
+
+static void catch_bus_error(int sig)
+{
+	siglongjmp(gone, 1);
+}
+
+/*
+ * Between the end of a slave and the signal what is read is of no use, and what
+ * is written has no effect: the difference is told, as it is a bug at any other
+ * time.
+ */
+static int do_mapping(struct probe *probe)
+{
+	volatile uint32_t *map = map_scratch(probe);
+	bool told = false;
+	uint32_t i;
+
+	if (map == MAP_FAILED)
+		return -errno;
+	signal(SIGBUS, catch_bus_error);
+	begun();
+	if (sigsetjmp(gone, 1)) {
+		snprintf(probe->text, sizeof(probe->text), "SIGBUS");
+		return 0;
+	}
+	for (i = 0;; i++) {
+		volatile uint32_t *word = map + i % (SCRATCH_SIZE / 4);
+
+		*word = i;
+		if (*word != i && !told) {
+			told = true;
+			printf("differs\n");
+			fflush(stdout);
+		}
+	}
+}
+
 static int do_errors(struct probe *probe)
 {
 	struct sdm_info info = { 0 };
@@ -228,6 +304,7 @@ static const struct {
 	{ "reset", do_reset },	   { "read", do_read },
 	{ "write", do_write },	   { "reading", do_reading },
 	{ "writing", do_writing }, { "asking", do_asking },
+	{ "map", do_map },	   { "mapping", do_mapping },
 	{ "errors", do_errors },
 };
 

@@ -180,4 +180,17 @@ try 0 "slave $slave started" "second boot" boot zImage slave.dtb
 try 0 "\"state\": ?\"reset\"" "second reset" sdm -R "$device" "$slave" --json
 try 0 "$slave reset " "list" sdm -l "$device"
 
+# How the memory is accessed is told as the driver sees it.
+mapped_is_told()
+{
+	case $(cat "/sys/bus/sdm/devices/sdm$device-p$slave/mem_mapped") in
+	1) told=true text=", mapped$" ;;
+	*) told=false text="[0-9a-f]$" ;;
+	esac
+	sdm -l "$device" -j | tr -d ' \n' | grep -o "\"peer\":$slave,.*" | sed 's/}.*//' |
+		grep "\"memory_mapped\":$told" || return
+	sdm -l "$device" | grep "^ *$slave .*$text"
+}
+result "list tells whether the memory is mapped" mapped_is_told
+
 finish

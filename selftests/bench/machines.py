@@ -77,10 +77,10 @@ class Setup(Scenario):
         """Where master and slaves meet."""
         return self.address(self.mode != "tcp")
 
-    def slave(self, address, number=1, memory=512, backend="", options=()):
+    def slave(self, address, number=1, memory=512, ram="", options=()):
         if self.mode == "shared":
-            backend += ",share=on"
-        return super().slave(address, number, memory, backend, options)
+            ram += ",share=on"
+        return super().slave(address, number, memory, ram, options)
 
     def pair(self, master_options=(), slave_options=()):
         """A master that is up, and a slave that waits in reset."""

@@ -106,6 +106,12 @@ class Machine:
             time.sleep(0.05)
         return found
 
+    def cpu_seconds(self):
+        """The CPU time that QEMU has taken."""
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     # The agent
 
     def _receive(self, pattern, patience, what):

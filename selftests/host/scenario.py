@@ -57,7 +57,8 @@ class Scenario:
         machine = Machine(self, name, options)
         return machine
 
-    def master(self, address, slaves=2, memory=1024, window=512, limit=True, append="", kit=None, options=()):
+    def master(self, address, slaves=2, memory=1024, window=512, limit=True, append="", kit=None, device="",
+               options=()):
         """Adds a master with a window."""
         kit = kit or self.kit
         limit = f"mem={memory - window}M " if limit else ""
@@ -66,26 +67,26 @@ class Scenario:
             "-object", f"multi-socket-backend,id=sock,listen,{address}",
             "-object", f"memory-backend-network,id=mem,size={memory}M,shared-size={window}M,socket=sock,master",
             "-object", "sdm-communication-socket,id=scomm,socket=sock",
-            "-device", f"sdm-platform,comm=scomm,master,num-slaves={slaves}",
+            "-device", f"sdm-platform,comm=scomm,master,num-slaves={slaves}{device}",
             "-append", f"{limit}panic_on_warn=1 panic=-1 kunit.enable=1 {append}", "-numa", "node,memdev=mem",
             *options])
 
-    def slave(self, address, number=1, memory=512, backend="", options=()):
-        """Adds a slave; "backend" are more options of its memory."""
+    def slave(self, address, number=1, memory=512, ram="", options=()):
+        """Adds a slave."""
         return self.machine(f"slave{number}", [
             "-M", "virt,slave",
             "-object", f"multi-socket-backend,id=sock,{address}",
-            "-object", f"memory-backend-network,id=mem,size={memory}M,socket=sock{backend}",
+            "-object", f"memory-backend-network,id=mem,size={memory}M,socket=sock{ram}",
             "-object", "sdm-signal-nboot,id=boot,nhm=mem",
             "-object", "sdm-communication-socket,id=scomm,socket=sock",
             "-device", f"sdm-platform,comm=scomm,slave-id={number},len-signals=1,signals[0]=boot",
             "-incoming", "shared:mem", "-numa", "node,memdev=mem", "-m", f"{memory}M", *options])
 
-    def start_pair(self, unix=False, memory=512, **master_options):
+    def start_pair(self, unix=False, memory=512, ram="", **master_options):
         """A master that is up, its drivers loaded, and a slave that waits in reset."""
         address = self.address(unix)
         master = self.master(address, **master_options)
-        slave = self.slave(address, memory=memory)
+        slave = self.slave(address, memory=memory, ram=ram)
         self.start_master(master)
         slave.start()
         self.bring_up(master)
@@ -107,6 +108,19 @@ class Scenario:
         output = master.get(command.format(id=number))
         slave.wait_ready()
         return output
+
+    WAYS = ("plain", "bulk", "mapped")
+
+    def bytes_moved(self, master, number=1):
+        """How many bytes the driver has moved from and to a slave's memory, by the way."""
+        directory = f"/sys/bus/sdm/devices/sdm0-p{number}/statistics"
+        return {way: int(master.get(f"cat {directory}/bytes_{way}")) for way in self.WAYS}
+
+    def check_way(self, name, way, before, after, least=1 << 20):
+        """One result: whether nearly all that was moved went this way, and how much it was."""
+        moved = {one: after[one] - before[one] for one in self.WAYS}
+        others = sum(moved.values()) - moved[way]
+        self.check(f"{name} is {way}", moved[way] >= least and others < 16384, moved)
 
     def check(self, name, condition, details=""):
         """One result."""
@@ -185,6 +199,13 @@ class Scenario:
         for i, (label, _, program, _) in enumerate(runs):
             output = machine.get(f"cat /tmp/out-{i}")
             self.take_results(f"{label} {program}", int(machine.get(f"cat /tmp/status-{i}")), output)
+
+    def in_use(self, name, master, probe, act, pattern):
+        """Something happens while a probe is at work."""
+        master.get(f"/tests/probe {probe} >/tmp/probe 2>&1 & while ! grep -q begun /tmp/probe; do sleep 0.1; done; "
+                   "sleep 0.5")
+        act()
+        self.expect(name, master, "wait; while ! grep ms /tmp/probe; do sleep 0.1; done", f"^{pattern}", 0, 60)
 
     # The frame
 

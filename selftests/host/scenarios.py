@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import textwrap
+import time
 
 from .ktap import Result
 from .machine import PATIENCE, TypedMachine
@@ -30,6 +31,40 @@ def port_is_taken(port):
         except OSError:
             return True
     return False
+
+
+class HugePagesOfHost:
+    """Huge pages of this host, reserved for a while: the value is whether there are enough."""
+
+    COUNT = "/proc/sys/vm/nr_hugepages"
+
+    def __init__(self, mebibytes):
+        self.mebibytes = mebibytes
+        self.before = None
+
+    def __enter__(self):
+        try:
+            with open("/proc/meminfo") as meminfo:
+                values = dict(line.split(":") for line in meminfo)
+            size = int(values["Hugepagesize"].split()[0]) // 1024
+            free = int(values["HugePages_Free"])
+            wanted = -(-self.mebibytes // size)
+            if free < wanted:
+                with open(self.COUNT) as count:
+                    before = int(count.read())
+                with open(self.COUNT, "w") as count:
+                    count.write(str(before + wanted - free))
+                self.before = before
+                with open(self.COUNT) as count:
+                    return int(count.read()) >= before + wanted - free
+            return True
+        except (OSError, KeyError, ValueError, ZeroDivisionError):
+            return False
+
+    def __exit__(self, *exception):
+        if self.before is not None:
+            with open(self.COUNT, "w") as count:
+                count.write(str(self.before))
 
 
 class Self(Scenario):
@@ -73,19 +108,35 @@ class Slave(Scenario):
     rounds = 100
     left_out = ()
     environment = ""
+    # How the driver accesses the slave's memory
+    way = "bulk"
+    pair = {}
 
     def run(self):
         # Not all of the window: what is behind its end is tested, too.
-        master, slave = self.start_pair(memory=320)
+        master, slave = self.start_pair(memory=320, **self.pair)
         self.in_reset(master)
-        self.step("the slave boots", self.boot_slave, master, slave)
+        self.load(master, slave)
         self.running(master)
+
+    def load(self, master, slave):
+        """Boots the slave, and looks how it was loaded."""
+        before = self.bytes_moved(master)
+        self.step("the slave boots", self.boot_slave, master, slave)
+        self.check_way("the load", self.way, before, self.bytes_moved(master))
 
     def test(self, master, program, arguments=""):
         """Runs a test program, unless it is left out here."""
         if program not in self.left_out:
-            environment = f"SDM_ROUNDS_PERCENT={self.rounds} {self.environment}"
+            environment = f"SDM_ROUNDS_PERCENT={self.rounds} SDM_WAY={self.way} {self.environment}"
             self.run_test(master, program, arguments, patience=600, environment=environment)
+
+    def no_leaks(self, master):
+        """Asks the kernel's detector of memory that nobody refers to."""
+        # Twice: what is found by one scan is reported if it is there in the next one, too.
+        for _ in range(2):
+            master.get("echo scan >/sys/kernel/debug/kmemleak; sleep 5", 300)
+        self.expect("no memory has leaked", master, "cat /sys/kernel/debug/kmemleak; echo end", r"\A\s*end", 0, 300)
 
     def in_reset(self, master):
         """Tests with a slave that waits in reset."""
@@ -101,6 +152,8 @@ class Slave(Scenario):
         self.test(master, "events")
         self.test(master, "signals", NO_PAIR)
         self.test(master, "window", "-F whole")
+        self.test(master, "bulk")
+        self.test(master, "mmap", "-F map")
         self.test(master, "ordering")
         self.test(master, "unbind")
         self.test(master, "modules.sh")
@@ -112,11 +165,12 @@ class Two(Scenario):
 
     name = "two"
     allowed_skips = ("all slaves are connected", "the window has no free part")
+    rams = ("", "")
 
     def run(self):
         address = self.address(unix=True)
         master = self.master(address)
-        slaves = [self.slave(address, number, memory=256) for number in (1, 2)]
+        slaves = [self.slave(address, number, memory=256, ram=self.rams[number - 1]) for number in (1, 2)]
         self.start_master(master)
         # The numbers are those that they ask for, not the order.
         for slave in reversed(slaves):
@@ -130,12 +184,18 @@ class Two(Scenario):
             self.step(f"{slave.name} boots", slave.wait_ready)
         # Not those that leave many signals under way: readers get those of both slaves.
         few = f"-T order -T several_senders -F flood {NO_PAIR} -v slave"
-        for program, arguments in (("window", "-F whole"), ("ordering", ""), ("signals", few)):
+        # What is pinned is counted for all processes.
+        alone = "-T killed_writers -T killed_readers"
+        for program, arguments in (("window", "-F whole"), ("bulk", alone), ("ordering", ""), ("signals", few)):
             environment = "SDM_ROUNDS_PERCENT=10"
             self.run_together(master, [(f"slave {n}:", f"{environment} SDM_PEER={n}", program, arguments)
                                        for n in (1, 2)], 600)
+        self.others(master, alone)
         self.one_hangs(master, slaves)
         self.one_is_killed(master, slaves)
+
+    def others(self, master, alone):
+        """More that can be done at the same time."""
 
     def one_hangs(self, master, slaves):
         """The other one answers as if nothing had happened, also while somebody waits for the first."""
@@ -170,6 +230,18 @@ class Two(Scenario):
         self.step("slave 2 boots again", self.boot_slave, master, slaves[1], 2)
         self.probe("slave 2 answers", master, "ask 2", "OK")
         self.probe("slave 1 answers, too", master, "ask 1", "OK")
+
+
+class Mixed(Two):
+    """The same, but the second slave's memory is mapped."""
+
+    name = "mixed"
+    rams = ("", ",share=on")
+
+    def others(self, master, alone):
+        self.run_together(master, [("slave 1:", "SDM_PEER=1 SDM_WAY=bulk", "bulk", alone),
+                                   ("slave 2:", "SDM_PEER=2", "mmap", "-T forwarded -T absent -T reset_keeps_it "
+                                                                      "-T unbind")], 600)
 
 
 class NoLimit(Scenario):
@@ -262,6 +334,131 @@ class Verbatim(Scenario):
         self.step(name, machine.wait_console, pattern, PATIENCE, since + len(line))
 
 
+class OtherWay(Slave):
+    """What has to do with the slave's memory, where that is accessed in another way."""
+
+    def in_reset(self, master):
+        self.test(master, "window", "-f whole")
+
+    def running(self, master):
+        self.test(master, "window", "-F whole")
+        self.test(master, "bulk")
+        self.test(master, "mmap", "-F map")
+        self.test(master, "ordering")
+
+
+class Unix(OtherWay):
+    """A slave by UNIX socket, whose memory is not shared."""
+
+    name = "unix"
+    pair = {"unix": True}
+
+
+class Plain(OtherWay):
+    """A master without the bulk transfer engine: loads and stores alone."""
+
+    name = "plain"
+    way = "plain"
+    pair = {"device": ",dma=off"}
+
+
+class Shared(Slave):
+    """A slave by UNIX socket, whose memory is mapped by the master."""
+
+    name = "shared"
+    way = "mapped"
+    pair = {"unix": True, "ram": ",share=on"}
+
+    def run(self):
+        master, slave = self.start_pair(memory=320, **self.pair)
+        self.in_reset(master)
+        self.load(master, slave)
+        self.running(master)
+        self.life(master, slave)
+
+    def in_reset(self, master):
+        self.test(master, "window", "-f whole")
+        self.test(master, "mmap", "-T coherent_with_slave -T unbind -f map")
+        self.test(master, "boot")
+        self.test(master, "tool.sh")
+
+    def running(self, master):
+        self.test(master, "window", "-F whole")
+        self.test(master, "bulk")
+        self.test(master, "mmap", "-T forwarded -T reset_keeps_it")
+        self.test(master, "ordering")
+        self.test(master, "unbind")
+
+    def mapping(self, name, master, act):
+        """A program uses the memory while something happens to the slave; that must not disturb it."""
+        master.get("/tests/probe mapping 1 >/tmp/map 2>&1 & echo $! >/tmp/pid; "
+                   "while ! grep -q begun /tmp/map; do sleep 0.1; done")
+        act()
+        self.expect(f"{name}: it is still mapped", master, "sleep 0.5; cat /tmp/map; kill -9 $(cat /tmp/pid)",
+                    r"\A\s*begun\s*\Z")
+
+    def mapping_ends(self, name, master, act):
+        """The same, but there is nothing left to be mapped."""
+        master.get("/tests/probe mapping 1 >/tmp/map 2>&1 & while ! grep -q begun /tmp/map; do sleep 0.1; done")
+        act()
+        self.expect(f"{name}: it is gone", master, "while ! grep ms /tmp/map; do sleep 0.1; done", "^SIGBUS", 0, 60)
+        self.probe(f"{name}: nothing to map", master, "map 1", "ENOLINK")
+
+    def life(self, master, slave):
+        """Slaves come and go, and with them what is mapped."""
+        self.probe("map", master, "map 1", "OK")
+        self.mapping("reset", master, lambda: master.get("./sdm-test -R 0 1"))
+        self.mapping("boot", master, lambda: self.boot_slave(master, slave))
+        self.mapping("guest reboots", master, lambda: (
+            slave.begin("reboot -f"), self.probe("guest reboots: state", master, "wait 1 reset", "OK")))
+        self.step("guest reboots: the slave boots again", self.boot_slave, master, slave)
+        self.mapping("hangs", master, slave.pause)
+        slave.resume()
+        self.probe("hangs: it answers", master, "ask 1", "OK")
+        self.mapping_ends("killed", master, slave.kill)
+        self.comes_back("killed", master, slave)
+        for probe in ("reading", "writing"):
+            self.in_use(f"killed while {probe}", master, f"{probe} 1", slave.kill,
+                        "(EIO|ENOLINK), the last one took")
+            self.comes_back(f"killed while {probe}", master, slave)
+        self.mapping_ends("guest powers off", master, slave.power_off)
+        self.comes_back("guest powers off", master, slave)
+        self.test(master, "mmap", "-T forwarded -T reset_keeps_it")
+
+    def comes_back(self, name, master, slave):
+        """A new machine with the same place in the window"""
+        slave.stop()
+        slave.start()
+        self.probe(f"{name}: the slave is back", master, "wait 1 reset", "OK")
+        self.probe(f"{name}: it is mapped again", master, "map 1", "OK")
+        self.step(f"{name}: the slave boots again", self.boot_slave, master, slave)
+        self.probe(f"{name}: it answers", master, "ask 1", "OK")
+
+
+class HugePages(Shared):
+    """The same, with huge pages, if this host gives some."""
+
+    name = "hugetlb"
+    memory = 192
+    pair = {"unix": True, "ram": ",share=on,hugetlb=on"}
+
+    def run(self):
+        # For a slave that is started again, too: the master lets go of the old one's a little later.
+        with HugePagesOfHost(2 * self.memory) as reserved:
+            if not reserved:
+                self.report.result(self.name, Result("all", "skip", "no huge pages on this host"))
+                return
+            master, slave = self.start_pair(memory=self.memory, **self.pair)
+            self.test(master, "window", "-f whole")
+            self.load(master, slave)
+            self.test(master, "bulk")
+            self.test(master, "mmap", "-T forwarded -T reset_keeps_it")
+            self.mapping_ends("killed", master, slave.kill)
+            self.comes_back("killed", master, slave)
+            for machine in (slave, master):
+                machine.stop()
+
+
 class Foreign(Scenario):
     """Slave: Debian's own kernel, with an initrd, booted by the small master."""
 
@@ -271,8 +468,11 @@ class Foreign(Scenario):
     def run(self):
         self.kit.add_foreign_slave(self.kits["armmp"])
         master, slave = self.start_pair(memory=320)
+        before = self.bytes_moved(master)
         self.step("Debian's kernel boots", self.boot_slave, master, slave, 1,
                   "./sdm-test -b 0 {id} foreign-zImage test.dtb --initrd foreign-initrd")
+        size = int(master.get("cat foreign-zImage foreign-initrd | wc -c"))
+        self.check_way("the load", "bulk", before, self.bytes_moved(master), size)
         self.expect("it is Debian's", slave, "cat /proc/version", "Debian")
         self.probe("it answers", master, "ask 1", "OK")
         self.run_test(master, "signals", f"{NO_PAIR} -v slave")
@@ -301,10 +501,7 @@ class Debug(Slave):
     def running(self, master):
         super().running(master)
         self.test(master, "faults")
-        # Twice: what is found by one scan is reported if it is there in the next one, too.
-        for _ in range(2):
-            master.get("echo scan >/sys/kernel/debug/kmemleak; sleep 5", 300)
-        self.expect("no memory has leaked", master, "cat /sys/kernel/debug/kmemleak; echo end", r"\A\s*end", 0, 300)
+        self.no_leaks(master)
 
 
 class Life(Scenario):
@@ -314,6 +511,7 @@ class Life(Scenario):
 
     def run(self):
         master, slave = self.start_pair(memory=320)
+        self.idle(slave)
         self.step("the slave boots", self.boot_slave, master, slave)
         self.probe("it answers", master, "ask 1", "OK")
         self.driver_goes(master, slave)
@@ -327,6 +525,14 @@ class Life(Scenario):
         self.load_fails(master, slave)
         self.master_reboots(master, slave)
         self.master_is_killed(slave)
+
+    def idle(self, slave):
+        """A slave that waits for its boot, and its link, take no time of the CPU."""
+        time.sleep(1)
+        before = slave.cpu_seconds()
+        time.sleep(5)
+        used = slave.cpu_seconds() - before
+        self.check("a slave that waits costs nothing", used <= 0.02, f"{used:.2f} of 5 seconds")
 
     def start_again(self, name, master, slave):
         """Starts a slave's machine again and boots it: whatever happened, that must work."""
@@ -386,13 +592,6 @@ class Life(Scenario):
                     "link to slave 1 is lost", 1)
         self.start_again("killed", master, slave)
         self.check("killed: another connection", self.generation(master) != before)
-
-    def in_use(self, name, master, probe, act, pattern):
-        """Something happens while a probe is at work."""
-        master.get(f"/tests/probe {probe} >/tmp/probe 2>&1 & while ! grep -q begun /tmp/probe; do sleep 0.1; done; "
-                   "sleep 0.5")
-        act()
-        self.expect(name, master, "wait; while ! grep ms /tmp/probe; do sleep 0.1; done", f"^{pattern}", 0, 60)
 
     def slave_is_killed_in_use(self, master, slave):
         """SIGKILL while the master reads, writes, or waits for an answer."""
@@ -470,4 +669,73 @@ class Life(Scenario):
         self.check("master is killed: its machine runs on", slave.is_running(), slave.messages())
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Two, NoLimit, Life, Foreign, Debian, Debug]
+class UnixDebian(Unix):
+    """unix, with Debian's own kernel."""
+
+    name = "unix-debian"
+    kernel = "armmp"
+    rounds = 5
+    allowed_skips = Debian.allowed_skips
+
+
+class SharedDebian(Shared):
+    """shared, with Debian's own kernel."""
+
+    name = "shared-debian"
+    kernel = "armmp"
+    rounds = 5
+    left_out = ("tool.sh",)
+    allowed_skips = Debian.allowed_skips
+
+
+class PlainDebian(Plain):
+    """plain, with Debian's own kernel."""
+
+    name = "plain-debian"
+    kernel = "armmp"
+    rounds = 5
+    left_out = ("window",)
+    environment = "SDM_QUICK=1"
+    allowed_skips = Debian.allowed_skips
+
+
+class UnixDebug(Unix):
+    """unix, with kernels that look for bugs in themselves."""
+
+    name = "unix-debug"
+    kernel = "debug"
+    rounds = 5
+    left_out = ("window",)
+    environment = "SDM_QUICK=1"
+
+
+class SharedDebug(Shared):
+    """shared, with kernels that look for bugs in themselves."""
+
+    name = "shared-debug"
+    kernel = "debug"
+    rounds = 5
+    left_out = ("tool.sh",)
+    environment = "SDM_QUICK=1"
+
+    def running(self, master):
+        super().running(master)
+        self.test(master, "faults", "-t window -t bulk -t map")
+
+    def life(self, master, slave):
+        super().life(master, slave)
+        self.no_leaks(master)
+
+
+class PlainDebug(Plain):
+    """plain, with kernels that look for bugs in themselves."""
+
+    name = "plain-debug"
+    kernel = "debug"
+    rounds = 5
+    left_out = ("window",)
+    environment = "SDM_QUICK=1"
+
+
+SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Plain, Shared, HugePages, Life, Foreign,
+             Debian, UnixDebian, PlainDebian, SharedDebian, Debug, UnixDebug, PlainDebug, SharedDebug]

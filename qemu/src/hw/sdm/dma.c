@@ -701,3 +701,16 @@ SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, void (*changed)(void *opaque),
     QSIMPLEQ_INIT(&dma->transfers);
     return dma;
 }
+
+void sdm_dma_free(SDMDma *dma)
+{
+    if (!dma) {
+        return;
+    }
+    assert(!dma->thread_runs);
+    qemu_bh_delete(dma->bh);
+    qemu_cond_destroy(&dma->idle);
+    qemu_cond_destroy(&dma->work);
+    qemu_mutex_destroy(&dma->lock);
+    g_free(dma);
+}

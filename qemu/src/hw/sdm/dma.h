@@ -14,6 +14,8 @@ typedef struct SDMDma SDMDma;
 /* @changed is called in the main loop when sdm_dma_irq() may have changed. */
 SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, void (*changed)(void *opaque),
                     void *opaque);
+/* Before it was ever switched on. */
+void sdm_dma_free(SDMDma *dma);
 /* Returns when nothing is under way any more. */
 void sdm_dma_reset(SDMDma *dma);
 

@@ -12,6 +12,7 @@
 #include "hw/sdm/core.h"
 #include "hw/sdm/machine.h"
 #include "migration/vmstate.h"
+#include "dma.h"
 
 OBJECT_DECLARE_SIMPLE_TYPE(SDMPlatform, SDM_PLATFORM)
 
@@ -22,6 +23,7 @@ struct SDMPlatform {
     /* The modern form of signals[N]: a list of IDs, from JSON. */
     uint32_t num_signal_ids;
     char **signal_ids;
+    bool dma;
 };
 
 /* Turn the list into signals[N]. */
@@ -67,6 +69,10 @@ static void sdm_platform_realize(DeviceState *dev, Error **errp)
         !sdm_core_realize(&s->core, OBJECT(dev), errp)) {
         return;
     }
+    if (!s->dma) {
+        sdm_dma_free(s->core.dma);
+        s->core.dma = NULL;
+    }
     sysbus_init_mmio(sbd, &s->core.registers);
     sysbus_init_irq(sbd, &s->core.irq);
 }
@@ -91,6 +97,7 @@ static const Property sdm_platform_properties[] = {
     DEFINE_PROP_UINT32("len-signals", SDMPlatform, core.config.len_signals, 0),
     DEFINE_PROP_ARRAY("signals", SDMPlatform, num_signal_ids, signal_ids,
                       qdev_prop_string, char *),
+    DEFINE_PROP_BOOL("dma", SDMPlatform, dma, true),
 };
 
 static void sdm_platform_class_init(ObjectClass *oc, void *data)

@@ -364,6 +364,30 @@ static void test_order_with_others(void)
     end();
 }
 
+/* The engine is hidden: its registers are reserved, the window works. */
+static void test_off(void)
+{
+    const MasterOptions options = { .device = ",dma=off" };
+    uint32_t reg;
+
+    rig = rig_new_tcp();
+    master = start_master(rig, &options);
+    slave = start_slave(rig, NULL);
+    wait_connected(master, 1);
+    wait_peer_state(master, 1, SDM_PEER_RESET);
+    g_assert_cmphex(get_reg(master, SDM_REG_FEATURES), ==, SDM_FEAT_WINDOW);
+    for (reg = SDM_REG_DMA_RING_LO; reg <= SDM_REG_DMA_STATUS; reg += 4) {
+        set_reg(master, reg, ~0u);
+        g_assert_cmphex(get_reg(master, reg), ==, 0);
+    }
+    qtest_writel(master->qts, WINDOW_BASE + 0x1000, 0x12345678);
+    g_assert_cmphex(qtest_readl(master->qts, WINDOW_BASE + 0x1000), ==,
+                    0x12345678);
+    qtest_system_reset(master->qts);
+    g_assert_cmphex(get_reg(master, SDM_REG_FEATURES), ==, SDM_FEAT_WINDOW);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -376,6 +400,7 @@ int main(int argc, char **argv)
     qtest_add_func("sdm/dma/bad-registers", test_bad_registers);
     qtest_add_func("sdm/dma/slave-dies", test_slave_dies);
     qtest_add_func("sdm/dma/order-with-others", test_order_with_others);
+    qtest_add_func("sdm/dma/off", test_off);
 
     return g_test_run();
 }

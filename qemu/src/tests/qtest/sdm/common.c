@@ -101,10 +101,11 @@ char *master_args(Rig *rig, const MasterOptions *options)
         "-object memory-backend-network,id=mem,size=1G,shared-size=512M,"
         "socket=sock,master=on%s "
         "-object sdm-communication-socket,id=scomm,socket=sock "
-        "-device sdm-platform,id=sdm,comm=scomm,master=on,num-slaves=%u "
+        "-device sdm-platform,id=sdm,comm=scomm,master=on,num-slaves=%u%s "
         "-numa node,memdev=mem %s",
         rig->address, options->memory ? options->memory : "",
         options->num_slaves ? options->num_slaves : 2,
+        options->device ? options->device : "",
         options->machine ? options->machine : "");
 }
 

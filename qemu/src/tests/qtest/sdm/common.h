@@ -85,6 +85,7 @@ typedef struct Machine {
 
 typedef struct MasterOptions {
     const char *memory;  /* more properties of the memory, ",name=value" */
+    const char *device;  /* more properties of the device, ",name=value" */
     const char *machine; /* more arguments */
     unsigned num_slaves; /* 2 unless given */
 } MasterOptions;
