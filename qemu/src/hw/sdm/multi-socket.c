@@ -14,14 +14,14 @@
 #include "system/system.h"
 #include "sdm/sdm-regs.h"
 #include "multi-socket-internal.h"
-
-/* Default and upper limit of the property. */
-#define MULTI_SOCKET_POLL_US 200
-#define MULTI_SOCKET_MAX_POLL_US 10000
 #include "trace.h"
 
 /* Connections whose handshake is not complete; more are closed at once. */
 #define MAX_PENDING 16
+
+/* "poll-us": default and upper limit. */
+#define POLL_US 200
+#define MAX_POLL_US 10000
 
 static void multi_socket_accept(QIONetListener *listener,
                                 QIOChannelSocket *sioc, gpointer opaque)
@@ -335,9 +335,9 @@ static void multi_socket_set_poll_us(Object *obj, Visitor *v,
     if (!visit_type_uint32(v, name, &value, errp)) {
         return;
     }
-    if (value > MULTI_SOCKET_MAX_POLL_US) {
+    if (value > MAX_POLL_US) {
         error_setg(errp, "'%s' must be at most %u", name,
-                   MULTI_SOCKET_MAX_POLL_US);
+                   MAX_POLL_US);
         return;
     }
     if (ms->addr) {
@@ -367,7 +367,7 @@ static void multi_socket_init(Object *obj)
 
     ms->own_id = SDM_ID_NONE;
     ms->num_ids = SDM_MAX_IDS;
-    ms->poll_us = MULTI_SOCKET_POLL_US;
+    ms->poll_us = POLL_US;
     QTAILQ_INIT(&ms->peers);
 }
 
