@@ -708,7 +708,7 @@ void sdm_dma_free(SDMDma *dma)
         return;
     }
     assert(!dma->thread_runs);
-    qemu_bh_delete(dma->bh);
+    sdm_kick_free(dma->kick);
     qemu_cond_destroy(&dma->idle);
     qemu_cond_destroy(&dma->work);
     qemu_mutex_destroy(&dma->lock);
