@@ -3,13 +3,15 @@
  * What sockets and memory of this machine can do at best: the floors that the
  * benchmark holds its figures against. Two processes on one connection.
  *
- *	floor pingpong tcp|unix REQUEST RESPONSE COUNT [poll]
+ *	floor pingpong tcp|unix REQUEST RESPONSE COUNT [poll] [relay]
  *	floor stream tcp|unix SIZE COUNT [poll] [buffer=BYTES]
  *	floor memcpy SIZE COUNT
  *
  * pingpong: REQUEST bytes there, RESPONSE bytes back. stream: SIZE bytes there,
  * a few bytes back when they are there. Both COUNT times. With "poll" both ends
- * look for input all the time instead of sleeping.
+ * look for input all the time instead of sleeping. With "relay" a thread of its
+ * own receives at either end and wakes the one that sends: as devices do, whose
+ * interrupt wakes a CPU.
  *
  * Prints median, 99th percentile and minimum of the times in nanoseconds.
  */
@@ -17,6 +19,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,7 +42,19 @@ struct job {
 	size_t response;
 	unsigned int count;
 	bool poll;
+	bool relay;
 	int buffer;
+};
+
+/* Between the thread that receives and the one that waits for it. */
+struct relay {
+	int fd;
+	const struct job *job;
+	size_t size;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	unsigned int arrived;
+	unsigned int taken;
 };
 
 static void __attribute__((noreturn)) fail(const char *what)
@@ -152,17 +167,60 @@ static bool receive_all(int fd, char *data, size_t size, bool poll)
 	return true;
 }
 
+static void *receive_for_other(void *data)
+{
+	struct relay *relay = data;
+	char *message = allocate(relay->size);
+
+	while (receive_all(relay->fd, message, relay->size, relay->job->poll)) {
+		pthread_mutex_lock(&relay->lock);
+		relay->arrived++;
+		pthread_mutex_unlock(&relay->lock);
+		pthread_cond_signal(&relay->cond);
+	}
+	exit(0);
+}
+
+/* Prepares for messages of a size from @fd. */
+static struct relay *new_relay(int fd, const struct job *job, size_t size)
+{
+	struct relay *relay = allocate(sizeof(*relay));
+	pthread_t thread;
+
+	*relay = (struct relay){ .fd = fd, .job = job, .size = size };
+	pthread_mutex_init(&relay->lock, NULL);
+	pthread_cond_init(&relay->cond, NULL);
+	if (job->relay && pthread_create(&thread, NULL, receive_for_other, relay))
+		fail("thread");
+	return relay;
+}
+
+/* The next message. Returns false at the end of the connection. */
+static bool next_message(struct relay *relay, char *data)
+{
+	if (!relay->job->relay)
+		return receive_all(relay->fd, data, relay->size, relay->job->poll);
+	pthread_mutex_lock(&relay->lock);
+	while (relay->arrived == relay->taken)
+		pthread_cond_wait(&relay->cond, &relay->lock);
+	relay->taken++;
+	pthread_mutex_unlock(&relay->lock);
+	return true;
+}
+
 static void answer(int fd, const struct job *job)
 {
+	struct relay *relay = new_relay(fd, job, job->request);
 	char *data = allocate(job->request + job->response);
 
-	while (receive_all(fd, data, job->request, job->poll))
+	while (next_message(relay, data))
 		send_all(fd, data + job->request, job->response);
 }
 
 static void ask(int fd, const struct job *job)
 {
 	uint64_t *samples = allocate(job->count * sizeof(*samples));
+	struct relay *relay = new_relay(fd, job, job->response);
 	char *data = allocate(job->request + job->response);
 	unsigned int i;
 
@@ -170,7 +228,7 @@ static void ask(int fd, const struct job *job)
 		uint64_t begin = now_ns();
 
 		send_all(fd, data, job->request);
-		if (!receive_all(fd, data + job->request, job->response, job->poll))
+		if (!next_message(relay, data + job->request))
 			fail("end of the connection");
 		samples[i < WARM_UP ? 0 : i - WARM_UP] = now_ns() - begin;
 	}
@@ -234,7 +292,7 @@ static void run_memcpy(size_t size, unsigned int count)
 
 static int usage(void)
 {
-	fputs("usage: floor pingpong tcp|unix REQUEST RESPONSE COUNT [poll]\n"
+	fputs("usage: floor pingpong tcp|unix REQUEST RESPONSE COUNT [poll] [relay]\n"
 	      "       floor stream tcp|unix SIZE COUNT [poll] [buffer=BYTES]\n"
 	      "       floor memcpy SIZE COUNT\n", stderr);
 	return 2;
@@ -263,6 +321,8 @@ int main(int argc, char **argv)
 	for (i = next; i < argc; i++) {
 		if (!strcmp(argv[i], "poll"))
 			job.poll = true;
+		else if (!strcmp(argv[i], "relay"))
+			job.relay = true;
 		else if (!strncmp(argv[i], "buffer=", 7))
 			job.buffer = strtol(argv[i] + 7, NULL, 0);
 		else
