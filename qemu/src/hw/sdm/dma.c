@@ -494,12 +494,6 @@ static void dma_thread_wait(SDMDma *dma)
     Transfer *first = QSIMPLEQ_FIRST(&dma->transfers);
     uint64_t progress = dma->progress;
 
-    if (sdm_kick_pending()) {
-        if (!qemu_cond_timedwait(&dma->work, &dma->lock, 1)) {
-            sdm_kick_hurry();
-        }
-        return;
-    }
     if (!first) {
         if (!dma->enable) {
             dma->busy = false;

@@ -5,17 +5,22 @@
  * the BQL to go on. So let it do the work as well, instead of waking the main
  * loop before: each thread that is woken costs more than all the rest.
  *
+ * That is no promise: a virtual CPU that is about to sleep may miss that it
+ * has been given work without the BQL, and one that waits for a peer does
+ * nothing else. So the main loop looks after it, a little later.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "qemu/queue.h"
+#include "qemu/timer.h"
 #include "hw/core/cpu.h"
 #include "kick.h"
 
-/* A virtual CPU that has not made a call by then gets help. */
-#define KICK_PATIENCE_NS (1000 * 1000)
+/* What a virtual CPU has not done by then the main loop does. */
+#define KICK_GUARD_NS (1000 * 1000)
 
 struct SDMKick {
     unsigned int ref; /* atomic */
@@ -27,9 +32,13 @@ struct SDMKick {
     void *opaque;
 };
 
-/* Under the BQL; the bottom half stays once it is there. */
+/* Under the BQL; bottom half and timer stay once they are there. */
 static QLIST_HEAD(, SDMKick) kicks = QLIST_HEAD_INITIALIZER(kicks);
 static QEMUBH *kicks_bh;
+static QEMUTimer *guard;
+
+/* The timer runs: no need to wake the main loop for that again; atomic. */
+static bool guarded;
 
 /* Threads in a wait for a peer; atomic. */
 static unsigned int waiting;
@@ -69,17 +78,41 @@ static void kick_work(CPUState *cpu, run_on_cpu_data data)
     kick_unref(data.host_ptr);
 }
 
+static void guard_expired(void *opaque)
+{
+    qatomic_set(&guarded, false);
+    smp_mb();
+    kick_all(NULL);
+}
+
+/* Give the call to a virtual CPU, unless one waits for a peer. */
+static bool give_to_cpu(SDMKick *kick)
+{
+    if (!first_cpu) {
+        return false;
+    }
+    qatomic_inc(&pending);
+    /* Either this sees who waits, or sdm_kick_begin_wait() what is pending. */
+    smp_mb__after_rmw();
+    if (qatomic_read(&waiting)) {
+        qatomic_dec(&pending);
+        return false;
+    }
+    qatomic_inc(&kick->ref);
+    async_run_on_cpu(first_cpu, kick_work, RUN_ON_CPU_HOST_PTR(kick));
+    return true;
+}
+
 void sdm_kick(SDMKick *kick)
 {
     if (qatomic_xchg(&kick->scheduled, true)) {
         return;
     }
-    if (first_cpu && !qatomic_read(&waiting)) {
-        qatomic_inc(&kick->ref);
-        qatomic_inc(&pending);
-        async_run_on_cpu(first_cpu, kick_work, RUN_ON_CPU_HOST_PTR(kick));
-    } else {
+    if (!give_to_cpu(kick)) {
         qemu_bh_schedule(kicks_bh);
+    } else if (!qatomic_xchg(&guarded, true)) {
+        timer_mod_ns(guard, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) +
+                     KICK_GUARD_NS);
     }
 }
 
@@ -88,28 +121,13 @@ bool sdm_kick_pending(void)
     return qatomic_read(&pending);
 }
 
-int64_t sdm_kick_patience(int64_t timeout_ns)
-{
-    if (!sdm_kick_pending() ||
-        (timeout_ns >= 0 && timeout_ns <= KICK_PATIENCE_NS)) {
-        return timeout_ns;
-    }
-    return KICK_PATIENCE_NS;
-}
-
-void sdm_kick_hurry(void)
-{
-    if (sdm_kick_pending()) {
-        qemu_bh_schedule(kicks_bh);
-    }
-}
-
 void sdm_kick_begin_wait(void)
 {
     qatomic_inc(&waiting);
-    /* Either sdm_kick() sees that, or this sees what it has done. */
     smp_mb__after_rmw();
-    sdm_kick_hurry();
+    if (sdm_kick_pending()) {
+        qemu_bh_schedule(kicks_bh);
+    }
 }
 
 void sdm_kick_end_wait(void)
@@ -129,6 +147,7 @@ SDMKick *sdm_kick_new(void (*func)(void *opaque), void *opaque)
         /* Not from inside a wait for a block device. */
         kicks_bh = aio_bh_new_guarded(iohandler_get_aio_context(), kick_all,
                                       NULL, NULL);
+        guard = timer_new_ns(QEMU_CLOCK_REALTIME, guard_expired, NULL);
     }
     return kick;
 }

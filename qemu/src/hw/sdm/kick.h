@@ -26,15 +26,6 @@ void sdm_kick(SDMKick *kick);
 bool sdm_kick_pending(void);
 
 /*
- * A virtual CPU that is about to sleep may miss that it has been given
- * something, and one may be kept from it. Who has called sdm_kick() therefore
- * sleeps no longer than this tells before it calls sdm_kick_hurry(). Times are
- * in ns, negative: for ever.
- */
-int64_t sdm_kick_patience(int64_t timeout_ns);
-void sdm_kick_hurry(void);
-
-/*
  * Around a wait for a peer: meanwhile work is not given to a virtual CPU,
  * which may be the one that waits.
  */

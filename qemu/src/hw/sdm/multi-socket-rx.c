@@ -16,7 +16,6 @@
 #include "qemu/processor.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
-#include "kick.h"
 #include "multi-socket-internal.h"
 
 /*
@@ -42,6 +41,9 @@
  * longer than this at a time.
  */
 #define RX_WAIT_MS 20
+
+/* What has arrived when the time is up is looked at for so long. */
+#define RX_GRACE_NS (100 * 1000 * 1000)
 
 /* Results of a look at the socket. */
 typedef enum RxResult {
@@ -72,15 +74,19 @@ static ssize_t recv_with_fd(MultiSocketPeer *peer, void *buf, size_t size,
     struct cmsghdr *cmsg = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 
     if (cmsg && cmsg->cmsg_level == SOL_SOCKET &&
-        cmsg->cmsg_type == SCM_RIGHTS &&
-        cmsg->cmsg_len == CMSG_LEN(sizeof(int))) {
-        int fd;
+        cmsg->cmsg_type == SCM_RIGHTS) {
+        size_t i, count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-        memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
-        if (peer->fd_received < 0) {
-            peer->fd_received = fd;
-        } else {
-            close(fd);
+        /* The padding has room for more than one. */
+        for (i = 0; i < count; i++) {
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(fd), sizeof(fd));
+            if (peer->fd_received < 0) {
+                peer->fd_received = fd;
+            } else {
+                close(fd);
+            }
         }
     }
     return n;
@@ -331,18 +337,19 @@ static bool thread_wait(MultiSocketPeer *peer, bool want_input,
         { .fd = event_notifier_get_fd(&peer->wakeup), .events = G_IO_IN },
         { .fd = peer->fd },
     };
-    bool blocked;
+    bool blocked, was_congested = !may_receive(peer);
 
     timeout = min_timeout(timeout, multi_socket_tx_flush(peer, &blocked));
+    if (was_congested && may_receive(peer)) {
+        /* There are frames that have arrived and were not served. */
+        return false;
+    }
     fds[1].events = (want_input && may_receive(peer) ? G_IO_IN : 0) |
                     (blocked ? G_IO_OUT : 0);
     if (qatomic_read(&peer->dead)) {
         return false;
     }
-    if (!qemu_poll_ns(fds, fds[1].events ? 2 : 1,
-                      sdm_kick_patience(timeout))) {
-        sdm_kick_hurry();
-    }
+    qemu_poll_ns(fds, fds[1].events ? 2 : 1, timeout);
     if (fds[0].revents) {
         event_notifier_test_and_clear(&peer->wakeup);
     }
@@ -463,26 +470,33 @@ void multi_socket_rx_end(MultiSocketPeer *peer)
     }
 }
 
-/* Receive until the answer is there. */
+/*
+ * Receive until the answer is there, or the time is up: whatever else the peer
+ * sends is no answer. It may have been this process that did not get on, so
+ * what has arrived by then is looked at, but not for ever.
+ */
 static void answer_receive(MultiSocketPeer *peer, const bool *done,
                            int64_t end)
 {
     MultiSocketRx *rx = &peer->rx;
-    bool last = false;
+    RxPatience patience = RX_SLEEP;
 
     qatomic_inc(&rx->own_answers);
     rx->answering = true;
     while (!qatomic_load_acquire(done) && !qatomic_read(&peer->dead)) {
-        RxResult result = rx_receive(peer, last ? RX_NOW : RX_SLEEP);
+        RxResult result = rx_receive(peer, patience);
+        int64_t late;
 
         if (result == RX_DATA) {
             multi_socket_awake_note(&peer->ms->awake);
             rx_serve_frames(peer);
-        } else if (last) {
+        }
+        late = get_clock() - end;
+        if (late >= RX_GRACE_NS || (result != RX_DATA && patience == RX_NOW)) {
             break;
-        } else if (result == RX_NOTHING) {
-            /* It may have been this process that did not get on. */
-            last = get_clock() >= end;
+        }
+        if (late >= 0) {
+            patience = RX_NOW;
         }
     }
     rx->answering = false;

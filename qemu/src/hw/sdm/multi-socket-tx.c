@@ -270,6 +270,8 @@ bool multi_socket_peer_send(MultiSocketPeer *peer, uint16_t type, uint32_t tag,
                                         "sent"));
         return false;
     }
+    /* A store that comes now is behind this frame. */
+    tx->write_length = 0;
     for (i = 0; i < niov + 1; i++) {
         size_t skip = MIN(sent, v[i].iov_len);
 
@@ -464,17 +466,25 @@ int multi_socket_peer_wait_room(MultiSocketPeer *peer, unsigned timeout_ms)
 
 void multi_socket_peer_bye(MultiSocketPeer *peer)
 {
-    int64_t end = get_clock() + BYE_TIMEOUT_NS;
+    MultiSocketTx *tx = &peer->tx;
+    int64_t left, end = get_clock() + BYE_TIMEOUT_NS;
 
     multi_socket_peer_send(peer, SDM_PROTO_BYE, 0, 0, NULL, 0);
 
-    QEMU_LOCK_GUARD(&peer->tx.lock);
+    QEMU_LOCK_GUARD(&tx->lock);
 
-    while (!peer->dead && tx_queued(&peer->tx) && get_clock() < end) {
-        GPollFD fd = { .fd = peer->fd, .events = G_IO_OUT };
+    while (!peer->dead && (tx->streaming || tx_queued(tx)) &&
+           (left = end - get_clock()) > 0) {
+        if (tx->streaming) {
+            qemu_cond_timedwait(&tx->room, &tx->lock,
+                                DIV_ROUND_UP(left, SCALE_MS));
+        } else if (!tx_flush_locked(peer)) {
+            GPollFD fd = { .fd = peer->fd, .events = G_IO_OUT };
 
-        qemu_poll_ns(&fd, 1, end - get_clock());
-        tx_flush_locked(peer);
+            qemu_mutex_unlock(&tx->lock);
+            qemu_poll_ns(&fd, 1, left);
+            qemu_mutex_lock(&tx->lock);
+        }
     }
     qio_channel_shutdown(peer->ioc, QIO_CHANNEL_SHUTDOWN_WRITE, NULL);
 }

@@ -230,6 +230,27 @@ static gpointer answer_bye(gpointer opaque)
     return NULL;
 }
 
+/* Says this and that, as often as it may, but not what it is asked for. */
+static gpointer chatter(gpointer opaque)
+{
+    gint64 end = g_get_monotonic_time() + 20000000;
+    struct sdm_proto_header header;
+    struct sdm_proto_mem mem;
+    uint8_t bytes[SDM_PROTO_HEADER_SIZE];
+    const struct sdm_proto_header state = {
+        .type = SDM_PROTO_STATE,
+        .arg = SDM_PEER_RESET,
+    };
+
+    get_read(&header, &mem);
+    sdm_proto_put_header(bytes, &state);
+    while (g_get_monotonic_time() < end &&
+           send(raw_fd, bytes, sizeof(bytes), MSG_NOSIGNAL) > 0) {
+        g_usleep(2000);
+    }
+    return NULL;
+}
+
 static uint32_t read_while(GThreadFunc slave, gpointer opaque)
 {
     GThread *thread;
@@ -240,6 +261,21 @@ static uint32_t read_while(GThreadFunc slave, gpointer opaque)
     value = qtest_readl(master->qts, WINDOW_BASE + 0x40);
     g_thread_join(thread);
     return value;
+}
+
+/* Whatever else a slave says, the answer is what a CPU waits for. */
+static void test_chatter(void)
+{
+    gint64 begun = g_get_monotonic_time();
+
+    start(rig_new_tcp(), ",timeout-ms=300");
+    g_assert_cmphex(read_while(chatter, NULL), ==, 0xffffffff);
+    g_assert_cmpint(g_get_monotonic_time() - begun, <, 15000000);
+    check_error(1, 0x40, SDM_ERR_TIMEOUT);
+    expect_line(master, "*link to slave * lost: no answer for 300 ms");
+    close(raw_fd);
+    check_successor();
+    end();
 }
 
 static void test_good_answer(void)
@@ -362,6 +398,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     qtest_add_func("/sdm/timeout/no-answer", test_no_answer);
+    qtest_add_func("/sdm/timeout/chatter", test_chatter);
     qtest_add_func("/sdm/timeout/stopped-slave", test_stopped_slave);
     qtest_add_func("/sdm/timeout/no-room", test_no_room);
     qtest_add_func("/sdm/timeout/good-answer", test_good_answer);
