@@ -378,7 +378,7 @@ class Shared(Slave):
 
     def in_reset(self, master):
         self.test(master, "window", "-f whole")
-        self.test(master, "mmap", "-T coherent_with_slave -T unbind -f map")
+        self.test(master, "mmap", "-T coherent_with_slave -T atomic_with_slave -T unbind -f map")
         self.test(master, "boot")
         self.test(master, "tool.sh")
 
