@@ -551,6 +551,8 @@ TEST_F_TIMEOUT(map, unbind, 60)
 		pthread_join(thread, NULL);
 		EXPECT_EQ(SIGBUS, touch(map));
 		EXPECT_EQ(SIGBUS, touch(map + self->page));
+		EXPECT_EQ(-1, open((char *)map, O_RDONLY));
+		EXPECT_EQ(EFAULT, errno);
 		EXPECT_MAP_ERROR(ENODEV, self->page, RW, MAP_SHARED, fd, 0);
 		ASSERT_EQ(0, rebind(self, name, true));
 		/* A new device does not bring it back. */
@@ -563,6 +565,8 @@ TEST_F_TIMEOUT(map, unbind, 60)
 			     self->memory.offset);
 		ASSERT_TRUE((void *)again != MAP_FAILED);
 		EXPECT_EQ(0x70 + round, again[0]);
+		EXPECT_EQ(-1, pread(fd, map, self->page, self->memory.offset));
+		EXPECT_EQ(EFAULT, errno);
 		munmap(again, self->page);
 		munmap(used, self->page);
 		munmap(map, 4 * self->page);
