@@ -309,6 +309,45 @@ TEST_F_TIMEOUT(map, atomic, 60)
 	munmap(map, self->page);
 }
 
+struct adder {
+	pthread_t thread;
+	uint32_t *word;
+	uint32_t count;
+	volatile bool stop;
+};
+
+static void *add_on(void *data)
+{
+	struct adder *adder = data;
+
+	for (; !adder->stop; adder->count++)
+		__atomic_fetch_add(adder->word, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* The same, with the CPU of the slave at the other end. */
+TEST_F_TIMEOUT(map, atomic_with_slave, 60)
+{
+	enum { COUNT = 2000000 };
+	struct adder adder = { 0 };
+	uint64_t answer[2];
+	uint8_t *map;
+
+	if (!self->responder)
+		SKIP(return, NO_RESPONDER);
+	map = map_at(self, 0, self->page);
+	ASSERT_TRUE((void *)map != MAP_FAILED);
+	adder.word = (uint32_t *)(map + 64);
+	*adder.word = 0;
+	ASSERT_EQ(0, pthread_create(&adder.thread, NULL, add_on, &adder));
+	EXPECT_EQ(0, ask(self->fd, self->peer, REQUEST_ADD, 64, COUNT, answer));
+	adder.stop = true;
+	pthread_join(adder.thread, NULL);
+	EXPECT_LT(1000, adder.count);
+	EXPECT_EQ(adder.count + COUNT, *adder.word);
+	munmap(map, self->page);
+}
+
 TEST_F(map, outlives_the_file)
 {
 	uint8_t *map = map_at(self, 0, self->page);
@@ -512,6 +551,8 @@ TEST_F_TIMEOUT(map, unbind, 60)
 		pthread_join(thread, NULL);
 		EXPECT_EQ(SIGBUS, touch(map));
 		EXPECT_EQ(SIGBUS, touch(map + self->page));
+		EXPECT_EQ(-1, open((char *)map, O_RDONLY));
+		EXPECT_EQ(EFAULT, errno);
 		EXPECT_MAP_ERROR(ENODEV, self->page, RW, MAP_SHARED, fd, 0);
 		ASSERT_EQ(0, rebind(self, name, true));
 		/* A new device does not bring it back. */
@@ -524,6 +565,8 @@ TEST_F_TIMEOUT(map, unbind, 60)
 			     self->memory.offset);
 		ASSERT_TRUE((void *)again != MAP_FAILED);
 		EXPECT_EQ(0x70 + round, again[0]);
+		EXPECT_EQ(-1, pread(fd, map, self->page, self->memory.offset));
+		EXPECT_EQ(EFAULT, errno);
 		munmap(again, self->page);
 		munmap(used, self->page);
 		munmap(map, 4 * self->page);

@@ -30,6 +30,7 @@ static const char usage[] =
 	"probe writing PEER              writes until that fails\n"
 	"probe asking PEER               asks until that fails\n"
 	"probe map PEER                  maps memory, and uses it\n"
+	"probe cross PEER OTHER          maps memory, and copies between it and the other's\n"
 	"probe mapping PEER              uses it until a signal tells that it is gone\n"
 	"probe errors                    number of failed accesses\n"
 	"probe signal N TEXT COMMAND...  runs it; when TEXT shows, sends it signal N\n";
@@ -247,6 +248,34 @@ static int do_map(struct probe *probe)
 	return byte == pattern_byte(1, 0) ? 0 : -EBADMSG;
 }
 
+/* Memory of a device as the buffer of a transfer by another one */
+static int do_cross(struct probe *probe)
+{
+	size_t size = SCRATCH_SIZE - 3;
+	uint8_t *map = map_scratch(probe), *data = malloc(size);
+	int fd, ret = 0;
+
+	if (map == MAP_FAILED || !data)
+		return -errno;
+	fd = open_window(probe->number, operand(probe, 0, 0), O_RDWR);
+	if (fd < 0)
+		return fd;
+	fill_pattern(data, size, 1);
+	memset(map, 0, size);
+	if (pwrite(fd, data, size, SCRATCH_OFFSET) != size ||
+	    pread(fd, map + 1, size, SCRATCH_OFFSET) != size ||
+	    memcmp(data, map + 1, size))
+		ret = -EBADMSG;
+	fill_pattern(map + 1, size, 2);
+	if (pwrite(fd, map + 1, size, SCRATCH_OFFSET + 2) != size ||
+	    pread(fd, data, size, SCRATCH_OFFSET + 2) != size ||
+	    memcmp(data, map + 1, size))
+		ret = -EBADMSG;
+	close(fd);
+	free(data);
+	return ret;
+}
+
 static sigjmp_buf gone;
 
 static void catch_bus_error(int sig)
@@ -305,7 +334,7 @@ static const struct {
 	{ "write", do_write },	   { "reading", do_reading },
 	{ "writing", do_writing }, { "asking", do_asking },
 	{ "map", do_map },	   { "mapping", do_mapping },
-	{ "errors", do_errors },
+	{ "cross", do_cross },	   { "errors", do_errors },
 };
 
 static int run(struct probe *probe, int (*command)(struct probe *probe))

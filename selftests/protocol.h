@@ -34,6 +34,8 @@ enum request {
 	REQUEST_COUNT,
 	/* (number, any) -> no answer, only counted */
 	REQUEST_TICK,
+	/* (offset, count) -> the same: so often added 1 to a word, atomically */
+	REQUEST_ADD,
 };
 
 #define RANGE(offset, length) ((uint64_t)(offset) << 32 | (uint32_t)(length))

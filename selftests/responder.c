@@ -126,6 +126,14 @@ static void flood(struct responder *r, uint32_t peer, uint64_t count,
 	}
 }
 
+static void add(struct responder *r, uint64_t offset, uint64_t count)
+{
+	uint32_t *word = (uint32_t *)(r->memory + offset);
+
+	while (count--)
+		__atomic_fetch_add(word, 1, __ATOMIC_SEQ_CST);
+}
+
 /* Returns false if there is nothing to answer. */
 static bool serve(struct responder *r, const struct sdm_event *event,
 		  uint64_t p[2])
@@ -164,6 +172,10 @@ static bool serve(struct responder *r, const struct sdm_event *event,
 	case REQUEST_CHECK:
 		if (valid(r, p[0]))
 			p[1] = count_differences(r, p[0], p[1]);
+		return true;
+	case REQUEST_ADD:
+		if (valid(r, RANGE(p[0], 4)))
+			add(r, p[0], p[1]);
 		return true;
 	default:
 		return event->signal != r->boot_signal &&

@@ -239,6 +239,7 @@ class Mixed(Two):
     rams = ("", ",share=on")
 
     def others(self, master, alone):
+        self.probe("from one to the other", master, "cross 2 1", "OK")
         self.run_together(master, [("slave 1:", "SDM_PEER=1 SDM_WAY=bulk", "bulk", alone),
                                    ("slave 2:", "SDM_PEER=2", "mmap", "-T forwarded -T absent -T reset_keeps_it "
                                                                       "-T unbind")], 600)
@@ -375,10 +376,11 @@ class Shared(Slave):
         self.load(master, slave)
         self.running(master)
         self.life(master, slave)
+        self.master_reboots(master)
 
     def in_reset(self, master):
         self.test(master, "window", "-f whole")
-        self.test(master, "mmap", "-T coherent_with_slave -T unbind -f map")
+        self.test(master, "mmap", "-T coherent_with_slave -T atomic_with_slave -T unbind -f map")
         self.test(master, "boot")
         self.test(master, "tool.sh")
 
@@ -424,6 +426,15 @@ class Shared(Slave):
         self.mapping_ends("guest powers off", master, slave.power_off)
         self.comes_back("guest powers off", master, slave)
         self.test(master, "mmap", "-T forwarded -T reset_keeps_it")
+
+    def master_reboots(self, master):
+        """The master's guest starts anew, and finds the slave's memory where it was."""
+        since = len(master.console())
+        master.begin("reboot -f")
+        master.wait_console("Booting Linux", since=since)
+        self.step("master reboots: it comes up", self.bring_up, master)
+        self.probe("master reboots: the slave answers", master, "ask 1", "OK")
+        self.probe("master reboots: its memory is mapped", master, "map 1", "OK")
 
     def comes_back(self, name, master, slave):
         """A new machine with the same place in the window"""

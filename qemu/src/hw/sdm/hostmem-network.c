@@ -26,7 +26,10 @@
 #include "qemu/main-loop.h"
 #include "qemu/memfd.h"
 #include "qom/object_interfaces.h"
+#include "exec/translation-block.h"
+#include "hw/core/cpu.h"
 #include "sdm/sdm-regs.h"
+#include "system/tcg.h"
 #include "hw/sdm/address.h"
 #include "hw/sdm/hostmem-network.h"
 #include "hw/sdm/multi-socket.h"
@@ -176,6 +179,31 @@ static const MemoryRegionOps background_ops = {
  * The memory channel
  */
 
+/* RAM may become visible to another process: the slave's own, or by a slave. */
+static bool nm_may_share(MemoryBackendNetwork *nm)
+{
+    g_autofree char *path = object_property_get_str(OBJECT(nm->socket), "path",
+                                                    NULL);
+
+    return path && *path && (nm->master || hostmem(nm)->share);
+}
+
+/*
+ * TCG has no atomic instructions for a machine with a single CPU, as nobody
+ * could interfere. Here somebody can: the CPUs of another process. No CPU has
+ * run so far.
+ */
+static void nm_expect_other_cpus(void)
+{
+    CPUState *cpu;
+
+    if (tcg_enabled()) {
+        CPU_FOREACH(cpu) {
+            tcg_cflags_set(cpu, CF_PARALLEL);
+        }
+    }
+}
+
 static bool nm_start(void *opaque, Error **errp)
 {
     MemoryBackendNetwork *nm = opaque;
@@ -187,6 +215,9 @@ static bool nm_start(void *opaque, Error **errp)
         error_append_hint(errp, "Add -numa node,memdev=%s with -m of the "
                           "same size.\n", nm_name(nm));
         return false;
+    }
+    if (nm_may_share(nm)) {
+        nm_expect_other_cpus();
     }
     if (!nm->master) {
         address_space_init(&nm->as, mr, nm_name(nm));
