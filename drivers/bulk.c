@@ -34,7 +34,7 @@
 /* Pages of a batch, and batches under way. */
 #define SDM_BULK_PAGES (SZ_512K / PAGE_SIZE)
 #define SDM_BULK_DEPTH 4u
-/* The most of the kernel's memory in a batch: a mapping for DMA has limits. */
+/* The most of the kernel's memory in a batch. */
 #define SDM_BULK_LINEAR SZ_1M
 /* Bounce buffers, and what is copied to one rather than pinned. */
 #define SDM_BULK_BOUNCE SZ_64K

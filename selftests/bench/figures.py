@@ -414,11 +414,13 @@ def boot_time(slave):
 
 def bulk_rate(text):
     """MB/s in the output of guest-rate."""
+    if not re.fullmatch(r"(\d+ ){5}\d+", text):
+        raise Failure(f"guest-rate printed {text!r}")
     size, count, _, _, _, total = (int(number) for number in text.split())
     return size * count * 1e3 / total
 
 
 def signal_rate(text):
     """Round trips a second in the output of sdm_perf."""
-    runs = int(re.search(r"(\d+) runs", text)[1])
-    return runs * 1e9 / perf_result(text)[3]
+    total = perf_result(text)[3]
+    return int(re.search(r"(\d+) runs", text)[1]) * 1e9 / total

@@ -59,6 +59,7 @@ class Setup(Scenario):
         super().__init__(None, {self.kernel: kit}, qemu)
         self.mode = mode
         self.cpus = cpus or os.sched_getaffinity(0)
+        self.meeting_place = None
         self.directory = os.path.join(OUTPUT, "logs", name)
         shutil.rmtree(self.directory, ignore_errors=True)
         os.makedirs(self.directory)
@@ -75,7 +76,8 @@ class Setup(Scenario):
 
     def new_address(self):
         """Where master and slaves meet."""
-        return self.address(self.mode != "tcp")
+        self.meeting_place = self.address(self.mode != "tcp")
+        return self.meeting_place
 
     def slave(self, address, number=1, memory=512, ram="", options=()):
         if self.mode == "shared":
@@ -93,11 +95,28 @@ class Setup(Scenario):
         return master, slave
 
     def begin(self, *machines):
-        """Starts machines on the CPUs of this set-up."""
+        """Starts machines on the CPUs of this set-up, a master first."""
         with pinned(self.cpus):
             for machine in machines:
                 machine.start()
                 prioritise(machine.process.pid)
+                if machine.name == "master":
+                    self.wait_listening()
+
+    def wait_listening(self, patience=20):
+        """Waits until slaves can connect."""
+        kind, _, place = self.meeting_place.rpartition("=")
+        # Addresses and states as the kernel writes them
+        table, pattern = ("unix", rf" 00010000 .* {re.escape(place)}$") if kind == "path" else \
+                         ("tcp", rf":{int(place):04X} \S+ 0A ")
+        deadline = time.monotonic() + patience
+        while True:
+            with open("/proc/net/" + table) as sockets:
+                if re.search(pattern, sockets.read(), re.MULTILINE):
+                    return
+            if time.monotonic() > deadline:
+                raise Failure("the master does not listen")
+            time.sleep(0.01)
 
     def plain(self, kernel, dtb, name="plain", options=()):
         """A machine with a slave's devices but without a master: its kernel is started by QEMU."""
