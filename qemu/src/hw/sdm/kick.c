@@ -81,6 +81,7 @@ static void kick_work(CPUState *cpu, run_on_cpu_data data)
 static void guard_expired(void *opaque)
 {
     qatomic_set(&guarded, false);
+    /* Who still found it set has scheduled something before: seen here. */
     smp_mb();
     kick_all(NULL);
 }
