@@ -113,6 +113,7 @@ typedef struct MultiSocketRx {
     uint8_t *buf;
     size_t head;
     size_t tail;
+    size_t limit; /* to receive at a time */
     /* A frame whose data goes to its place directly. */
     bool is_direct;
     struct sdm_proto_header direct_header;

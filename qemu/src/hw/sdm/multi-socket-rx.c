@@ -25,6 +25,12 @@
 #define RX_DIRECT 4096
 
 /*
+ * So where one such payload has come, the head of the next is looked for in
+ * pieces of that size. They grow again where there are only small frames.
+ */
+#define RX_GROWTH 4
+
+/*
  * Room for a whole frame. Large, so that many small ones come at a time.
  */
 #define RX_SIZE (SDM_PROTO_MAX_FRAME + 64 * KiB)
@@ -114,7 +120,7 @@ static ssize_t recv_buffer(MultiSocketPeer *peer, int flags)
         rx->head = 0;
     }
     to = rx->buf + rx->tail;
-    room = RX_SIZE - rx->tail;
+    room = MIN(RX_SIZE - rx->tail, rx->limit);
     return peer->passes_fds && !peer->go_on ?
            recv_with_fd(peer, to, room, flags) :
            recv(peer->fd, to, room, flags);
@@ -149,6 +155,9 @@ static RxResult rx_recv(MultiSocketPeer *peer, bool wait)
     }
     if (n > 0) {
         rx->tail += n;
+        if (n >= rx->limit) {
+            rx->limit = MIN(rx->limit * RX_GROWTH, RX_SIZE);
+        }
         return RX_DATA;
     }
     if (n == 0) {
@@ -177,6 +186,7 @@ static void rx_begin_direct(MultiSocketRx *rx, unsigned niov, size_t length)
     iov_discard_front(&rx->direct, &rx->direct_niov, have);
     rx->direct_left = length - have;
     rx->is_direct = true;
+    rx->limit = RX_DIRECT;
 }
 
 /* Ask the channel where the data of a large frame belongs. */
@@ -558,6 +568,7 @@ void multi_socket_rx_init(MultiSocketPeer *peer)
     qemu_cond_init(&rx->freed);
     setsockopt(peer->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
     rx->buf = g_malloc(RX_SIZE);
+    rx->limit = RX_SIZE;
 }
 
 void multi_socket_rx_destroy(MultiSocketPeer *peer)

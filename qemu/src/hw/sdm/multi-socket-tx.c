@@ -44,7 +44,10 @@
 /* A machine that exits waits no longer to say goodbye. */
 #define BYE_TIMEOUT_NS (100 * 1000 * 1000)
 
-/* Below this a copy is cheaper than another element of a vector. */
+/* Payload up to this size is copied behind the header. */
+#define TX_SMALL 64
+
+/* Below this a copy is cheaper than another system call. */
 #define TX_COPY 1024
 
 static size_t tx_queued(const MultiSocketTx *tx)
@@ -80,27 +83,48 @@ void multi_socket_peer_fail(MultiSocketPeer *peer, const char *fmt, ...)
     qemu_mutex_unlock(&peer->tx.lock);
 }
 
-/* Write what the socket takes. Returns the number of bytes, or -errno. */
-static ssize_t tx_write(MultiSocketPeer *peer, struct iovec *iov, size_t niov)
+static ssize_t tx_write_with_fd(MultiSocketPeer *peer, struct iovec *iov,
+                                size_t niov)
 {
-    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = niov };
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int))];
     } control = { 0 };
-    ssize_t n;
+    struct msghdr msg = {
+        .msg_iov = iov,
+        .msg_iovlen = niov,
+        .msg_control = &control,
+        .msg_controllen = sizeof(control),
+    };
+
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.header), &peer->fd_to_send, sizeof(int));
+    return sendmsg(peer->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static ssize_t tx_write_once(MultiSocketPeer *peer, struct iovec *iov,
+                             size_t niov)
+{
+    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = niov };
 
     if (peer->fd_to_send >= 0) {
-        msg.msg_control = &control;
-        msg.msg_controllen = sizeof(control);
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.header), &peer->fd_to_send, sizeof(int));
+        return tx_write_with_fd(peer, iov, niov);
     }
+    return niov == 1 ?
+           send(peer->fd, iov->iov_base, iov->iov_len,
+                MSG_DONTWAIT | MSG_NOSIGNAL) :
+           sendmsg(peer->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Write what the socket takes. Returns the number of bytes, or -errno. */
+static ssize_t tx_write(MultiSocketPeer *peer, struct iovec *iov, size_t niov)
+{
+    ssize_t n;
 
     do {
-        n = sendmsg(peer->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        n = tx_write_once(peer, iov, niov);
     } while (n < 0 && errno == EINTR);
 
     if (n > 0) {
@@ -234,7 +258,7 @@ bool multi_socket_peer_send(MultiSocketPeer *peer, uint16_t type, uint32_t tag,
         .tag = tag,
         .arg = arg,
     };
-    uint8_t head[SDM_PROTO_HEADER_SIZE];
+    uint8_t head[SDM_PROTO_HEADER_SIZE + TX_SMALL];
     struct iovec v[1 + MULTI_SOCKET_MAX_IOV];
     ssize_t sent = 0;
     bool was_queued;
@@ -242,7 +266,15 @@ bool multi_socket_peer_send(MultiSocketPeer *peer, uint16_t type, uint32_t tag,
 
     assert(niov <= MULTI_SOCKET_MAX_IOV);
     sdm_proto_put_header(head, &header);
-    v[0] = (struct iovec) { .iov_base = head, .iov_len = sizeof(head) };
+    v[0] = (struct iovec) {
+        .iov_base = head,
+        .iov_len = SDM_PROTO_HEADER_SIZE,
+    };
+    if (header.length <= TX_SMALL) {
+        v[0].iov_len += iov_to_buf(iov, niov, 0, head + SDM_PROTO_HEADER_SIZE,
+                                   header.length);
+        niov = 0;
+    }
     for (i = 0; i < niov; i++) {
         v[1 + i] = iov[i];
     }
@@ -261,7 +293,7 @@ bool multi_socket_peer_send(MultiSocketPeer *peer, uint16_t type, uint32_t tag,
         if (sent < 0) {
             return false;
         }
-        if (sent == sizeof(head) + header.length) {
+        if (sent == SDM_PROTO_HEADER_SIZE + header.length) {
             return true;
         }
     }
