@@ -36,6 +36,12 @@ class Floors:
             self._run(("pingpong", request, response), variant, "pingpong", self.kind, request, response, count,
                       *(["poll"] if variant == "polling" else []))
 
+    def relay(self, size, count):
+        """One round: bytes there and back, received at either end by a thread that wakes the one that answers."""
+        for variant in self._variants():
+            self._run(("relay", size), variant, "pingpong", self.kind, size, size, count, "relay",
+                      *(["poll"] if variant == "polling" else []))
+
     def stream(self, size, count):
         """One round: bytes there, acknowledged."""
         for variant in self._variants():
