@@ -33,7 +33,7 @@ SIGNAL = 16 + 32                # source, destination, number, payload
 # ivshmem-flat. It is no part of this benchmark: it was measured once, 18.4 us, on a machine where a ping-pong over a
 # UNIX socket took 3.6 us and one by TCP 5.1 us. What it would be here is estimated from the ping-pong.
 IVSHMEM = {"unix": 18.4 / 3.6, "shared": 18.4 / 3.6, "tcp": 1.2 * 18.4 / 5.1}
-IVSHMEM_NOTE = "target from ivshmem-flat, estimated: 18.4 us, by TCP 1.2 times that, where a ping-pong takes 3.6 (5.1) us"
+IVSHMEM_NOTE = "estimated from ivshmem-flat: 18.4 us, by TCP 1.2 times that, where a ping-pong takes 3.6 (5.1) us"
 
 # A line on QEMU's standard error when the boot signal comes
 BOOT_TRACE = ["-trace", "sdm_boot_start", "-msg", "timestamp=on"]
