@@ -312,21 +312,26 @@ class Bench:
     # A slave against the same machine without a master
 
     def boot_to_userspace(self, mode, pin):
-        """From the boot signal, or from QEMU's "cont", to a line of user space."""
+        """
+        From the boot signal, or from QEMU's "cont", to a line of user space. Both machines exist before one of them
+        boots, and they take turns in being the first: memory that the host has not used lately takes it longer.
+        """
         slave_times, plain_times = [], []
-        for _ in range(self.rounds):
+        for number in range(2 * ((self.rounds + 1) // 2)):
             with self.setup("boot", mode, pin) as setup:
                 master, slave = setup.pair(slave_options=BOOT_TRACE)
-                master.get("./sdm-test -b 0 1 zImage slave.dtb")
-                slave_times.append(1e3 * (wait_console(slave, USER_SPACE) - boot_time(slave)))
-            with self.setup("plain", mode, pin) as setup:
                 monitor = Monitor(setup, "plain")
                 plain = setup.plain(self.kit.slave_kernel, self.kit.path("slave.dtb"), options=monitor.options())
                 setup.begin(plain)
                 monitor.connect()
-                begin = time.time()
-                monitor.command("cont")
-                plain_times.append(1e3 * (wait_console(plain, USER_SPACE) - begin))
+                for turn in range(2):
+                    if (number + turn) % 2:
+                        begin = time.time()
+                        monitor.command("cont")
+                        plain_times.append(1e3 * (wait_console(plain, USER_SPACE) - begin))
+                    else:
+                        master.get("./sdm-test -b 0 1 zImage slave.dtb")
+                        slave_times.append(1e3 * (wait_console(slave, USER_SPACE) - boot_time(slave)))
         floor = statistics.median(plain_times)
         self.results.add("boot_to_userspace", mode, pin, [(ms, ms, ms) for ms in slave_times], "ms", floor=floor,
                          floor_is="the same kernel by -kernel", at_most=1.05 * floor)
