@@ -342,6 +342,36 @@ static void test_slave_dies(void)
 }
 
 /* Stores of the CPU before a transfer, the transfer before a signal. */
+/*
+ * What a CPU does while a long frame is being sent waits until that is done,
+ * in its order: the second store must not be put to the first, before the
+ * signal.
+ */
+static void test_order_behind_transfer(void)
+{
+    enum { LENGTH = 16 * MiB };
+
+    start(false);
+    kill(qtest_pid(slave->qts), SIGSTOP);
+    put(DATA, 0x1000000, LENGTH, 1, SDM_DMA_WRITE);
+    set_reg(master, SDM_REG_DMA_HEAD, head);
+    /* Until the socket is full. */
+    g_usleep(300000);
+    qtest_writel(master->qts, WINDOW_BASE + 0x100, 0x11111111);
+    g_assert_cmpint(send_signal(master, 1, 5, 1, 2), ==, SDM_TX_OK);
+    qtest_writel(master->qts, WINDOW_BASE + 0x104, 0x22222222);
+    kill(qtest_pid(slave->qts), SIGCONT);
+
+    WAIT_FOR(get_reg(master, SDM_REG_DMA_TAIL) == head);
+    g_assert_cmpint(status(head - 1), ==, SDM_DMA_OK);
+    g_assert_cmphex(qtest_readl(master->qts, WINDOW_BASE + 0x104), ==,
+                    0x22222222);
+    g_assert_cmphex(qtest_readl(slave->qts, RAM_BASE + 0x100), ==,
+                    0x11111111);
+    expect_signal(slave, 0, 5, 1, 2);
+    end();
+}
+
 static void test_order_with_others(void)
 {
     unsigned i;
@@ -399,6 +429,8 @@ int main(int argc, char **argv)
     qtest_add_func("sdm/dma/bad-descriptors", test_bad_descriptors);
     qtest_add_func("sdm/dma/bad-registers", test_bad_registers);
     qtest_add_func("sdm/dma/slave-dies", test_slave_dies);
+    qtest_add_func("sdm/dma/order-behind-transfer",
+                   test_order_behind_transfer);
     qtest_add_func("sdm/dma/order-with-others", test_order_with_others);
     qtest_add_func("sdm/dma/off", test_off);
 
