@@ -474,8 +474,8 @@ static void sdm_test_ring_errno(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_OK), 0);
 	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_NO_LINK), -ENOLINK);
 	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_TIMEOUT), -ETIMEDOUT);
-	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_BAD_DESC), -EIO);
-	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_BAD_ADDRESS), -EIO);
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_BAD_DESC), -EFAULT);
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_BAD_ADDRESS), -EFAULT);
 	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_RANGE), -EIO);
 	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_FAULT), -EIO);
 	/* Not written by the device */

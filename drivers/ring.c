@@ -41,6 +41,10 @@ int sdm_ring_errno(u32 status)
 	switch (status) {
 	case SDM_DMA_OK:
 		return 0;
+	/* The memory here does not suit the engine. */
+	case SDM_DMA_BAD_DESC:
+	case SDM_DMA_BAD_ADDRESS:
+		return -EFAULT;
 	case SDM_DMA_NO_LINK:
 		return -ENOLINK;
 	case SDM_DMA_TIMEOUT:
