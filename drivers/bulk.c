@@ -100,10 +100,11 @@ static void sdm_bulk_done(struct sdm_transfer *transfer)
 static bool sdm_bulk_is_direct(const struct sdm_bulk *bulk)
 {
 	unsigned int align = bulk->win->peer->sdm->caps.transfer_align;
+	/* It may end before the caller's memory does. */
+	unsigned long ends = iov_iter_alignment(bulk->iter) | bulk->left;
 
 	return iov_iter_single_seg_count(bulk->iter) >= SDM_BULK_MIN_PIN &&
-	       (bulk->write ||
-		!(iov_iter_alignment(bulk->iter) & (align - 1)));
+	       (bulk->write || !(ends & (align - 1)));
 }
 
 static int sdm_bulk_pin(struct sdm_bulk *bulk, struct sdm_bulk_batch *batch)
