@@ -100,29 +100,22 @@ void sdm_window_revoke(struct sdm_peer *peer)
 }
 
 /*
- * Maps the chunk with @offset of the peer's memory, unless it is. As RAM only
- * what is RAM: on the rest the CPU could do accesses of its own accord.
+ * Maps the chunk with @offset of the peer's memory. As RAM what is RAM, and only
+ * that: it has cacheable mappings elsewhere, and on the rest the CPU could do
+ * accesses of its own accord.
  */
-static bool sdm_window_map(const struct sdm_window *win, u64 offset, bool ram)
+static bool sdm_window_map_chunk(const struct sdm_window *win, u64 offset,
+				 u64 chunk_size)
 {
-	u64 chunk_size = ram ? SDM_WINDOW_RAM_CHUNK : SDM_WINDOW_CHUNK;
 	struct sdm_peer *peer = win->peer;
 	struct sdm_window_map *map = &peer->map;
-	u64 at = win->base + offset;
-	u64 chunk = at & ~(chunk_size - 1);
+	u64 chunk = (win->base + offset) & ~(chunk_size - 1);
 	u64 phys;
 
-	lockdep_assert_held(&peer->map_lock);
-
-	if ((ram ? !!map->ram : !!map->io) && at >= map->start &&
-	    at - map->start < map->size)
-		return true;
-
-	sdm_window_unmap(peer);
 	map->start = max(chunk, win->base);
 	map->size = min(chunk + chunk_size, win->base + win->size) - map->start;
 	phys = peer->sdm->caps.window_base + map->start;
-	if (ram)
+	if (win->mapped)
 		map->ram = memremap(phys, map->size, MEMREMAP_WB);
 	else
 		map->io = ioremap(phys, map->size);
@@ -130,12 +123,33 @@ static bool sdm_window_map(const struct sdm_window *win, u64 offset, bool ram)
 	return map->ram || map->io;
 }
 
+/* The same, unless it is mapped. */
+static bool sdm_window_map(const struct sdm_window *win, u64 offset)
+{
+	struct sdm_peer *peer = win->peer;
+	struct sdm_window_map *map = &peer->map;
+	u64 at = win->base + offset;
+
+	lockdep_assert_held(&peer->map_lock);
+
+	if ((win->mapped ? !!map->ram : !!map->io) && at >= map->start &&
+	    at - map->start < map->size)
+		return true;
+
+	sdm_window_unmap(peer);
+	/* There may be no room for so large a mapping. */
+	if (win->mapped &&
+	    sdm_window_map_chunk(win, offset, SDM_WINDOW_RAM_CHUNK))
+		return true;
+
+	return sdm_window_map_chunk(win, offset, SDM_WINDOW_CHUNK);
+}
+
 /*
  * Takes the chunk with @offset of the peer's memory for use; shortens *len to
  * what it has from there.
  */
-static int sdm_window_get(const struct sdm_window *win, u64 offset, size_t *len,
-			  bool ram)
+static int sdm_window_get(const struct sdm_window *win, u64 offset, size_t *len)
 {
 	struct sdm_peer *peer = win->peer;
 	int ret;
@@ -149,7 +163,7 @@ static int sdm_window_get(const struct sdm_window *win, u64 offset, size_t *len,
 	if (!rcu_access_pointer(peer->sdm->ops))
 		goto err_unlock;
 	ret = -ENOMEM;
-	if (!sdm_window_map(win, offset, ram))
+	if (!sdm_window_map(win, offset))
 		goto err_unlock;
 	*len = sdm_range_clip(win->base + offset - peer->map.start, *len,
 			      peer->map.size);
@@ -252,7 +266,7 @@ static int sdm_window_copy(const struct sdm_window *win, u64 offset, void *buf,
 	void __iomem *io;
 	int ret;
 
-	ret = sdm_window_get(win, offset, len, false);
+	ret = sdm_window_get(win, offset, len);
 	if (ret)
 		return ret;
 	io = map->io + (win->base + offset - map->start);
@@ -342,7 +356,7 @@ static int sdm_window_copy_ram(const struct sdm_window *win, u64 offset,
 	void *ram;
 	int ret;
 
-	ret = sdm_window_get(win, offset, len, true);
+	ret = sdm_window_get(win, offset, len);
 	if (ret) {
 		*len = 0;
 		return ret;
@@ -426,7 +440,7 @@ static bool sdm_window_goes(const struct sdm_window *win,
 	case SDM_WINDOW_MAPPED:
 		return win->mapped;
 	default:
-		return true;
+		return !win->mapped;
 	}
 }
 
@@ -444,9 +458,6 @@ static int sdm_window_transfer_by(const struct sdm_window *win,
 	switch (way) {
 	case SDM_WINDOW_MAPPED:
 		ret = sdm_window_transfer_ram(win, offset, iter, len, write);
-		/* The kernel may be short of room for so large a mapping. */
-		if (ret == -ENOMEM)
-			ret = 0;
 		break;
 	case SDM_WINDOW_BULK:
 		ret = sdm_bulk_transfer(win, offset, iter, len, write);
