@@ -263,18 +263,22 @@ static int sdm_window_copy(const struct sdm_window *win, u64 offset, void *buf,
 			   size_t *len, bool write)
 {
 	struct sdm_window_map *map = &win->peer->map;
-	void __iomem *io;
+	size_t start;
 	int ret;
 
 	ret = sdm_window_get(win, offset, len);
 	if (ret)
 		return ret;
-	io = map->io + (win->base + offset - map->start);
-	if (write) {
-		sdm_copy_toio(io, buf, *len);
+	start = win->base + offset - map->start;
+	if (win->mapped && write) {
+		memcpy(map->ram + start, buf, *len);
+	} else if (win->mapped) {
+		memcpy(buf, map->ram + start, *len);
+	} else if (write) {
+		sdm_copy_toio(map->io + start, buf, *len);
 		atomic_inc(&win->peer->posted);
 	} else {
-		sdm_copy_fromio(buf, io, *len);
+		sdm_copy_fromio(buf, map->io + start, *len);
 	}
 	sdm_window_put(win);
 
@@ -287,10 +291,10 @@ static int sdm_window_copy(const struct sdm_window *win, u64 offset, void *buf,
  * that.
  */
 
-/* By single loads and stores. */
-static int sdm_window_transfer_io(const struct sdm_window *win, u64 offset,
-				  struct iov_iter *iter, size_t *len,
-				  bool write)
+/* Through a buffer; by single loads and stores if the memory is no RAM. */
+static int sdm_window_transfer_buffer(const struct sdm_window *win, u64 offset,
+				      struct iov_iter *iter, size_t *len,
+				      bool write)
 {
 	size_t left = *len;
 	void *bounce;
@@ -371,7 +375,11 @@ static int sdm_window_copy_ram(const struct sdm_window *win, u64 offset,
 	return 0;
 }
 
-/* The same, but it serves faults if there is nothing to copy without. */
+/*
+ * The same, but it serves faults if there is nothing to copy without. It always
+ * moves something or fails: memory may be there and still not be accessible
+ * without faults, or go again at once.
+ */
 static int sdm_window_step_ram(const struct sdm_window *win, u64 offset,
 			       struct iov_iter *iter, size_t *len, bool write)
 {
@@ -385,6 +393,11 @@ static int sdm_window_step_ram(const struct sdm_window *win, u64 offset,
 		*len = wanted - missing;
 		ret = *len ? sdm_window_copy_ram(win, offset, iter, len, write) :
 			     -EFAULT;
+		if (!ret && !*len) {
+			*len = min_t(size_t, wanted, PAGE_SIZE);
+			return sdm_window_transfer_buffer(win, offset, iter,
+							  len, write);
+		}
 	}
 	if (ret)
 		return ret;
@@ -463,7 +476,7 @@ static int sdm_window_transfer_by(const struct sdm_window *win,
 		ret = sdm_bulk_transfer(win, offset, iter, len, write);
 		break;
 	default:
-		ret = sdm_window_transfer_io(win, offset, iter, len, write);
+		ret = sdm_window_transfer_buffer(win, offset, iter, len, write);
 	}
 	atomic64_add(*len, &win->peer->bytes[way]);
 
