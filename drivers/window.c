@@ -91,7 +91,7 @@ static void sdm_window_unmap(struct sdm_peer *peer)
 	*map = (struct sdm_window_map) {};
 }
 
-/* The hardware is revoked: nobody maps it again. */
+/* Nobody maps it again: the hardware is revoked, or the connection is over. */
 void sdm_window_revoke(struct sdm_peer *peer)
 {
 	mutex_lock(&peer->map_lock);
@@ -146,6 +146,24 @@ static bool sdm_window_map(const struct sdm_window *win, u64 offset)
 }
 
 /*
+ * Is the connection over, as far as the driver got to know? Another peer may have
+ * its place by now, whose memory must not be mapped in the same way.
+ */
+static bool sdm_window_is_over(const struct sdm_window *win)
+{
+	struct sdm_peer *peer = win->peer;
+	struct sdm_link link;
+	s32 ahead;
+
+	spin_lock_irq(&peer->lock);
+	link = peer->status.link;
+	spin_unlock_irq(&peer->lock);
+
+	ahead = link.generation - win->generation;
+	return ahead > 0 || (!ahead && !sdm_link_is_up(&link));
+}
+
+/*
  * Takes the chunk with @offset of the peer's memory for use; shortens *len to
  * what it has from there.
  */
@@ -161,6 +179,9 @@ static int sdm_window_get(const struct sdm_window *win, u64 offset, size_t *len)
 	/* Looked at under the lock that sdm_window_revoke() takes after it. */
 	ret = -ENODEV;
 	if (!rcu_access_pointer(peer->sdm->ops))
+		goto err_unlock;
+	ret = -EIO;
+	if (sdm_window_is_over(win))
 		goto err_unlock;
 	ret = -ENOMEM;
 	if (!sdm_window_map(win, offset))
