@@ -410,9 +410,13 @@ class Shared(Slave):
     def mapping_ends(self, name, master, act):
         """The same, but there is nothing left to be mapped."""
         master.get("/tests/probe mapping 1 >/tmp/map 2>&1 & while ! grep -q begun /tmp/map; do sleep 0.1; done")
+        # The driver itself has a piece mapped, too.
+        pieces = "grep memremap /proc/vmallocinfo"
+        self.expect(f"{name}: mapped by the driver", master, f"/tests/probe read 1 0x8000000 64 && {pieces}", "phys=")
         act()
         self.expect(f"{name}: it is gone", master, "while ! grep ms /tmp/map; do sleep 0.1; done", "^SIGBUS", 0, 60)
         self.probe(f"{name}: nothing to map", master, "map 1", "ENOLINK")
+        self.expect(f"{name}: nor mapped by the driver", master, pieces, "", 1)
 
     def life(self, master, slave):
         """Slaves come and go, and with them what is mapped."""
