@@ -69,6 +69,7 @@ struct sdm_bulk_batch {
  * @left: how much is not started
  * @done: how much has ended well, and everything before it
  * @error: the first of what has not
+ * @unfit: the device cannot do it; nothing after it counts
  * @first: the oldest batch under way
  * @next: the batch to start
  * @batches: batch i is at i % %SDM_BULK_DEPTH
@@ -81,6 +82,7 @@ struct sdm_bulk {
 	size_t left;
 	size_t done;
 	int error;
+	bool unfit;
 	unsigned int first;
 	unsigned int next;
 	struct sdm_bulk_batch *batches[SDM_BULK_DEPTH];
@@ -98,10 +100,11 @@ static void sdm_bulk_done(struct sdm_transfer *transfer)
 static bool sdm_bulk_is_direct(const struct sdm_bulk *bulk)
 {
 	unsigned int align = bulk->win->peer->sdm->caps.transfer_align;
+	/* It may end before the caller's memory does. */
+	unsigned long ends = iov_iter_alignment(bulk->iter) | bulk->left;
 
 	return iov_iter_single_seg_count(bulk->iter) >= SDM_BULK_MIN_PIN &&
-	       (bulk->write ||
-		!(iov_iter_alignment(bulk->iter) & (align - 1)));
+	       (bulk->write || !(ends & (align - 1)));
 }
 
 static int sdm_bulk_pin(struct sdm_bulk *bulk, struct sdm_bulk_batch *batch)
@@ -274,22 +277,30 @@ static void sdm_bulk_wait(struct sdm_bulk_batch *batch)
 		wait_for_completion(&batch->completion);
 }
 
-/* Tells of a transfer that the device has not done. */
-static int sdm_bulk_failed(const struct sdm_bulk *bulk,
-			   const struct sdm_transfer *transfer)
+/*
+ * Notes what the device has not done. Memory here that it cannot use is no error
+ * of the peer: another way is tried.
+ */
+static void sdm_bulk_failed(struct sdm_bulk *bulk,
+			    const struct sdm_transfer *transfer)
 {
 	struct sdm_peer *peer = bulk->win->peer;
 
-	if (transfer->error == -ENODEV)
-		return -ENODEV;
+	if (transfer->error == -ENODEV) {
+		bulk->error = -ENODEV;
+		return;
+	}
 
-	atomic_inc(&peer->errors);
 	dev_warn_ratelimited(&peer->dev, "failed bulk %s at %#llx: error %d\n",
 			     bulk->write ? "write" : "read",
 			     transfer->offset + transfer->bytes,
 			     transfer->error);
-
-	return -EIO;
+	if (transfer->error == -EFAULT) {
+		bulk->unfit = true;
+		return;
+	}
+	atomic_inc(&peer->errors);
+	bulk->error = -EIO;
 }
 
 /* What a batch has brought counts if everything before it does. */
@@ -301,7 +312,7 @@ static void sdm_bulk_account(struct sdm_bulk *bulk,
 	size_t copied;
 	int ret;
 
-	if (bulk->error)
+	if (bulk->error || bulk->unfit)
 		return;
 
 	/* Was it to and from the memory that it was meant for? */
@@ -319,7 +330,7 @@ static void sdm_bulk_account(struct sdm_bulk *bulk,
 	}
 	bulk->done += len;
 	if (!bulk->error && transfer->error)
-		bulk->error = sdm_bulk_failed(bulk, transfer);
+		sdm_bulk_failed(bulk, transfer);
 }
 
 static void sdm_bulk_finish(struct sdm_bulk *bulk)
@@ -334,7 +345,7 @@ static void sdm_bulk_finish(struct sdm_bulk *bulk)
 
 static bool sdm_bulk_may_start(const struct sdm_bulk *bulk)
 {
-	return bulk->left && !bulk->error &&
+	return bulk->left && !bulk->error && !bulk->unfit &&
 	       bulk->next - bulk->first < SDM_BULK_DEPTH;
 }
 

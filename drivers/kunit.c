@@ -383,6 +383,65 @@ static void sdm_test_ring_error(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, next->error, 0);
 }
 
+static bool sdm_test_has_irq(const struct sdm_ring *ring, u32 number)
+{
+	const struct sdm_ring_desc *desc = &ring->descs[number % SDM_RING_SIZE];
+
+	return le16_to_cpu(desc->flags) & SDM_DMA_IRQ;
+}
+
+/* What is in the ring of a transfer that fails ends, though no more follows. */
+static void sdm_test_ring_error_in_part(struct kunit *test)
+{
+	struct sdm_test_ring *t = test->priv;
+	struct sdm_ring *ring = &t->ring;
+	LIST_HEAD(over);
+
+	/* Not at the beginning: other descriptors have interrupts, too. */
+	ring->head = 10;
+	ring->tail = 10;
+	sdm_test_transfer(test, &t->transfer, 2 * SDM_RING_SIZE);
+	sdm_ring_add(ring, &t->transfer);
+	sdm_ring_feed(ring);
+	KUNIT_ASSERT_EQ(test, ring->head, 10 + SDM_RING_SIZE);
+	KUNIT_EXPECT_TRUE(test, sdm_test_has_irq(ring, ring->head - 1));
+
+	sdm_ring_harvest(ring, sdm_test_finish(ring, 70, SDM_DMA_TIMEOUT),
+			 &over);
+	KUNIT_EXPECT_TRUE(test, list_empty(&over));
+	KUNIT_EXPECT_FALSE(test, sdm_ring_feed(ring));
+	KUNIT_EXPECT_TRUE(test, sdm_test_has_irq(ring, ring->head - 1));
+	sdm_ring_harvest(ring, ring->head, &over);
+	KUNIT_EXPECT_PTR_EQ(test, over.next, &t->transfer.node);
+	KUNIT_EXPECT_EQ(test, t->transfer.error, -ETIMEDOUT);
+}
+
+/* However slowly it goes there are few interrupts, and always another one. */
+static void sdm_test_ring_interrupts(struct kunit *test)
+{
+	const u32 segments = 5 * SDM_RING_SIZE;
+	struct sdm_test_ring *t = test->priv;
+	struct sdm_ring *ring = &t->ring;
+	u32 interrupts = 0;
+	LIST_HEAD(over);
+
+	ring->head = 10;
+	ring->tail = 10;
+	sdm_test_transfer(test, &t->transfer, segments);
+	sdm_ring_add(ring, &t->transfer);
+	while (list_empty(&over)) {
+		sdm_ring_feed(ring);
+		KUNIT_ASSERT_NE(test, ring->head, ring->tail);
+		KUNIT_ASSERT_TRUE(test, sdm_test_has_irq(ring, ring->head - 1));
+		interrupts += sdm_test_has_irq(ring, ring->tail);
+		sdm_ring_harvest(ring, sdm_test_finish(ring, 1, SDM_DMA_OK),
+				 &over);
+	}
+	KUNIT_EXPECT_EQ(test, ring->tail, 10 + segments);
+	KUNIT_EXPECT_GE(test, interrupts, 5);
+	KUNIT_EXPECT_LE(test, interrupts, segments / (SDM_RING_SIZE / 8) + 1);
+}
+
 static void sdm_test_ring_abort(struct kunit *test)
 {
 	struct sdm_test_ring *t = test->priv;
@@ -415,8 +474,8 @@ static void sdm_test_ring_errno(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_OK), 0);
 	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_NO_LINK), -ENOLINK);
 	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_TIMEOUT), -ETIMEDOUT);
-	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_BAD_DESC), -EIO);
-	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_BAD_ADDRESS), -EIO);
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_BAD_DESC), -EFAULT);
+	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_BAD_ADDRESS), -EFAULT);
 	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_RANGE), -EIO);
 	KUNIT_EXPECT_EQ(test, sdm_ring_errno(SDM_DMA_FAULT), -EIO);
 	/* Not written by the device */
@@ -615,6 +674,8 @@ static struct kunit_case sdm_ring_cases[] = {
 	KUNIT_CASE(sdm_test_ring_wrap),
 	KUNIT_CASE(sdm_test_ring_bad_tail),
 	KUNIT_CASE(sdm_test_ring_error),
+	KUNIT_CASE(sdm_test_ring_error_in_part),
+	KUNIT_CASE(sdm_test_ring_interrupts),
 	KUNIT_CASE(sdm_test_ring_abort),
 	KUNIT_CASE(sdm_test_ring_errno),
 	{}

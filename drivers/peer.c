@@ -175,6 +175,10 @@ static void sdm_peer_update(struct sdm_peer *peer)
 	    status.link.generation == old.generation)
 		return;
 	trace_sdm_peer(peer, &status.link);
+	/* Its place may become another peer's. */
+	if (status.link.generation != old.generation ||
+	    !sdm_link_is_up(&status.link))
+		sdm_window_revoke(peer);
 	sdm_clients_peer_changed(peer, &status.link);
 	if (new_state)
 		sdm_peer_uevent(peer, status.link.state);

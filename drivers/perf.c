@@ -20,9 +20,9 @@
  *	own_read32	the same three in memory of this machine
  *	own_write32
  *	own_write64
- *	write_64k	a transfer to the peer's memory from the kernel's memory
- *	write_1m	here; also the others of these sizes
- *	write_16m
+ *	write_64k	a transfer of zeros to the end of the peer's memory from the
+ *	write_1m	kernel's memory here; also the others of these sizes. The
+ *	write_16m	peer has to be held in reset: this is where Linux has data
  *	read_64k	the other way round
  *	read_1m
  *	read_16m
@@ -62,11 +62,13 @@
 #define SDM_PERF_TRAPS	64
 
 #define SDM_PERF_MAX	1000000
-/* The part of the peer's memory that is used. */
+/* The part of the peer's memory that is used, but for bulk transfers. */
 #define SDM_PERF_SPAN	SZ_64K
 /* The largest bulk transfer, and the pieces of memory here for it. */
 #define SDM_PERF_BULK	SZ_16M
 #define SDM_PERF_PIECE	SZ_1M
+/* What is transferred by single accesses between two looks whether to go on. */
+#define SDM_PERF_STEP	SZ_64K
 
 /**
  * struct sdm_perf - a device under test
@@ -94,6 +96,8 @@ struct sdm_perf {
  * @ram: the same, if it is RAM
  * @own: memory of this machine in the place of the peer's
  * @pieces: memory of this machine for bulk transfers
+ * @offset: where those are in the peer's memory
+ * @step: how much of it is transferred at a time
  * @regs: registers of the own device
  * @operations: in one run
  * @pong: the answer to a signal has arrived
@@ -107,6 +111,8 @@ struct sdm_perf_test {
 	void *ram;
 	void *own;
 	struct kvec pieces[SDM_PERF_BULK / SDM_PERF_PIECE];
+	u64 offset;
+	size_t step;
 	void __iomem *regs;
 	u32 operations;
 	struct completion pong;
@@ -120,6 +126,7 @@ struct sdm_perf_test {
  * @ram: what is timed instead if there is RAM: %SDM_PERF_ACCESSES operations
  * @operations: in one @run
  * @size: of a bulk transfer
+ * @write: a bulk transfer that overwrites the peer's memory
  */
 struct sdm_perf_kind {
 	const char *name;
@@ -128,6 +135,7 @@ struct sdm_perf_kind {
 	void (*ram)(void *ram);
 	u32 operations;
 	size_t size;
+	bool write;
 };
 
 /**
@@ -139,7 +147,7 @@ struct sdm_perf_kind {
 struct sdm_perf_file {
 	struct sdm_perf *perf;
 	struct mutex lock; /* see above */
-	char result[160];
+	char result[192];
 };
 
 static struct dentry *sdm_perf_root;
@@ -183,13 +191,31 @@ static int sdm_perf_map_own(struct sdm_perf_test *test)
 static int sdm_perf_map_pieces(struct sdm_perf_test *test)
 {
 	size_t left = test->kind->size;
+	struct sdm_peer_status status;
 	struct kvec *piece;
+	int ret;
+
+	ret = sdm_peer_get_status(test->peer, &status);
+	if (ret)
+		return ret;
+	if (!sdm_link_is_up(&status.link))
+		return -ENOLINK;
+	if (status.mem_size < left)
+		return -ENXIO;
+	if (test->kind->write && status.link.state != SDM_PEER_RESET)
+		return -EBUSY;
+	test->offset = status.mem_size - left;
+	/* Who removes the device would wait for all of the single accesses. */
+	test->step = left;
+	if (!test->perf->sdm->caps.transfer_align && !status.mem_mapped)
+		test->step = min_t(size_t, left, SDM_PERF_STEP);
 
 	for (piece = test->pieces; left; piece++) {
 		size_t len = min_t(size_t, left, SDM_PERF_PIECE);
 
 		piece->iov_base = alloc_pages_exact(len,
-						    GFP_KERNEL | __GFP_ZERO);
+						    GFP_KERNEL | __GFP_ZERO |
+							    __GFP_NOWARN);
 		if (!piece->iov_base)
 			return -ENOMEM;
 		piece->iov_len = len;
@@ -294,32 +320,32 @@ static void sdm_perf_ram_write64(void *ram)
 		sdm_perf_store64(i, at + (i * 8) % SDM_PERF_SPAN);
 }
 
-static int sdm_perf_bulk(struct sdm_perf_test *test, bool write)
+static int sdm_perf_bulk(struct sdm_perf_test *test, u32 number)
 {
+	size_t size = test->kind->size, step = test->step, done;
+	bool write = test->kind->write;
 	struct iov_iter iter;
 	ssize_t ret;
 
 	iov_iter_kvec(&iter, write ? ITER_SOURCE : ITER_DEST, test->pieces,
-		      DIV_ROUND_UP(test->kind->size, SDM_PERF_PIECE),
-		      test->kind->size);
-	ret = write ? sdm_window_write_iter(test->peer, 0, &iter) :
-		      sdm_window_read_iter(test->peer, 0, &iter);
-	if (ret < 0)
-		return ret;
-	if (ret != test->kind->size)
-		return -EIO;
+		      DIV_ROUND_UP(size, SDM_PERF_PIECE), size);
+	for (done = 0; done < size; done += step) {
+		if (READ_ONCE(test->perf->gone))
+			return -ENODEV;
+		iov_iter_truncate(&iter, step);
+		ret = write ? sdm_window_write_iter(test->peer,
+						    test->offset + done,
+						    &iter) :
+			      sdm_window_read_iter(test->peer,
+						   test->offset + done, &iter);
+		if (ret < 0)
+			return ret;
+		if (ret != step)
+			return -EIO;
+		iov_iter_reexpand(&iter, size - done - step);
+	}
 
 	return write ? sdm_window_flush(test->peer) : 0;
-}
-
-static int sdm_perf_bulk_write(struct sdm_perf_test *test, u32 number)
-{
-	return sdm_perf_bulk(test, true);
-}
-
-static int sdm_perf_bulk_read(struct sdm_perf_test *test, u32 number)
-{
-	return sdm_perf_bulk(test, false);
 }
 
 static int sdm_perf_trap(struct sdm_perf_test *test, u32 number)
@@ -359,17 +385,15 @@ static const struct sdm_perf_kind sdm_perf_kinds[] = {
 	  SDM_PERF_ACCESSES },
 	{ "own_write64", NULL, sdm_perf_map_own, sdm_perf_ram_write64,
 	  SDM_PERF_ACCESSES },
-	{ "write_64k", sdm_perf_bulk_write, sdm_perf_map_pieces, NULL, 1,
-	  SZ_64K },
-	{ "write_1m", sdm_perf_bulk_write, sdm_perf_map_pieces, NULL, 1,
-	  SZ_1M },
-	{ "write_16m", sdm_perf_bulk_write, sdm_perf_map_pieces, NULL, 1,
-	  SZ_16M },
-	{ "read_64k", sdm_perf_bulk_read, sdm_perf_map_pieces, NULL, 1,
-	  SZ_64K },
-	{ "read_1m", sdm_perf_bulk_read, sdm_perf_map_pieces, NULL, 1, SZ_1M },
-	{ "read_16m", sdm_perf_bulk_read, sdm_perf_map_pieces, NULL, 1,
-	  SZ_16M },
+	{ "write_64k", sdm_perf_bulk, sdm_perf_map_pieces, NULL, 1, SZ_64K,
+	  true },
+	{ "write_1m", sdm_perf_bulk, sdm_perf_map_pieces, NULL, 1, SZ_1M,
+	  true },
+	{ "write_16m", sdm_perf_bulk, sdm_perf_map_pieces, NULL, 1, SZ_16M,
+	  true },
+	{ "read_64k", sdm_perf_bulk, sdm_perf_map_pieces, NULL, 1, SZ_64K },
+	{ "read_1m", sdm_perf_bulk, sdm_perf_map_pieces, NULL, 1, SZ_1M },
+	{ "read_16m", sdm_perf_bulk, sdm_perf_map_pieces, NULL, 1, SZ_16M },
 	{ "trap", sdm_perf_trap, sdm_perf_map_regs, NULL, SDM_PERF_TRAPS },
 	{ "signal", sdm_perf_signal, NULL, NULL, 1 },
 };
@@ -387,12 +411,12 @@ static int sdm_perf_run(struct sdm_perf_test *test, u32 number)
 
 static int sdm_perf_compare(const void *a, const void *b)
 {
-	u32 left = *(const u32 *)a, right = *(const u32 *)b;
+	u64 left = *(const u64 *)a, right = *(const u64 *)b;
 
 	return left < right ? -1 : left > right;
 }
 
-static u64 sdm_perf_sum(const u32 *samples, u32 count)
+static u64 sdm_perf_sum(const u64 *samples, u32 count)
 {
 	u64 sum = 0;
 
@@ -402,7 +426,7 @@ static u64 sdm_perf_sum(const u32 *samples, u32 count)
 	return sum;
 }
 
-static int sdm_perf_sample(struct sdm_perf_test *test, u32 *samples, u32 count)
+static int sdm_perf_sample(struct sdm_perf_test *test, u64 *samples, u32 count)
 {
 	u64 begin;
 	u32 i;
@@ -413,7 +437,7 @@ static int sdm_perf_sample(struct sdm_perf_test *test, u32 *samples, u32 count)
 		ret = sdm_perf_run(test, i);
 		if (ret)
 			return ret;
-		samples[i] = min_t(u64, ktime_get_ns() - begin, U32_MAX);
+		samples[i] = ktime_get_ns() - begin;
 
 		if (signal_pending(current))
 			return -EINTR;
@@ -453,7 +477,7 @@ static void sdm_perf_delist(struct sdm_perf_test *test)
 	spin_unlock_irq(&test->perf->lock);
 }
 
-static int sdm_perf_test(struct sdm_perf_test *test, u32 *samples, u32 count)
+static int sdm_perf_test(struct sdm_perf_test *test, u64 *samples, u32 count)
 {
 	int ret;
 
@@ -494,7 +518,7 @@ static int sdm_perf_command(struct sdm_perf_file *pfile, const char *command)
 {
 	struct sdm_perf_test test = { .perf = pfile->perf };
 	char name[16];
-	u32 *samples;
+	u64 *samples;
 	u32 id, count;
 	int ret;
 
@@ -521,7 +545,7 @@ static int sdm_perf_command(struct sdm_perf_file *pfile, const char *command)
 
 	sort(samples, count, sizeof(*samples), sdm_perf_compare, NULL);
 	snprintf(pfile->result, sizeof(pfile->result),
-		 "%s peer %u: %u runs of %u, ns: median %u p99 %u min %u sum %llu\n",
+		 "%s peer %u: %u runs of %u, ns: median %llu p99 %llu min %llu sum %llu\n",
 		 test.kind->name, id, count, test.operations, samples[count / 2],
 		 samples[count - 1 - count / 100], samples[0],
 		 sdm_perf_sum(samples, count));

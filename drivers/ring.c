@@ -41,6 +41,10 @@ int sdm_ring_errno(u32 status)
 	switch (status) {
 	case SDM_DMA_OK:
 		return 0;
+	/* The memory here does not suit the engine. */
+	case SDM_DMA_BAD_DESC:
+	case SDM_DMA_BAD_ADDRESS:
+		return -EFAULT;
 	case SDM_DMA_NO_LINK:
 		return -ENOLINK;
 	case SDM_DMA_TIMEOUT:
@@ -97,14 +101,15 @@ void sdm_ring_add(struct sdm_ring *ring, struct sdm_transfer *transfer)
 }
 EXPORT_SYMBOL_IF_KUNIT(sdm_ring_add);
 
-/* Puts the next segment of a transfer in the ring. */
-static void sdm_ring_put(struct sdm_ring *ring, struct sdm_transfer *transfer)
+/* Puts the next segment of a transfer in the ring; @last: none comes now. */
+static void sdm_ring_put(struct sdm_ring *ring, struct sdm_transfer *transfer,
+			 bool last)
 {
 	u32 place = ring->head % SDM_RING_SIZE;
 	u16 flags = transfer->write ? SDM_DMA_WRITE : SDM_DMA_READ;
 	u32 len = sg_dma_len(transfer->sg);
 
-	if (transfer->queued == 1 || place % SDM_RING_REFILL == 0)
+	if (last || place % SDM_RING_REFILL == 0)
 		flags |= SDM_DMA_IRQ;
 	ring->descs[place] = (struct sdm_ring_desc) {
 		.addr = cpu_to_le64(sg_dma_address(transfer->sg)),
@@ -122,9 +127,24 @@ static void sdm_ring_put(struct sdm_ring *ring, struct sdm_transfer *transfer)
 	transfer->sg = sg_next(transfer->sg);
 }
 
+/*
+ * How much of a transfer to put in the ring now: all of it, or as much as there
+ * is room for, but not in small pieces, each of which has an interrupt.
+ */
+static u32 sdm_ring_piece(const struct sdm_ring *ring,
+			  const struct sdm_transfer *transfer)
+{
+	u32 count = min(transfer->queued, sdm_ring_room(ring));
+
+	return count < min(transfer->queued, SDM_RING_REFILL) ? 0 : count;
+}
+
 /**
  * sdm_ring_feed() - fill the ring from the queue
  * @ring: the ring
+ *
+ * The latest descriptor always has an interrupt, also if more of its transfer is
+ * to follow: that does not, if the transfer fails.
  *
  * Return: true if there are new descriptors: the engine has to be told.
  */
@@ -132,11 +152,16 @@ bool sdm_ring_feed(struct sdm_ring *ring)
 {
 	struct sdm_transfer *transfer;
 	u32 head = ring->head;
+	u32 count;
 
-	while (!list_empty(&ring->queue) && sdm_ring_room(ring)) {
+	while (!list_empty(&ring->queue)) {
 		transfer = list_first_entry(&ring->queue, struct sdm_transfer,
 					    node);
-		sdm_ring_put(ring, transfer);
+		count = sdm_ring_piece(ring, transfer);
+		if (!count)
+			break;
+		while (count--)
+			sdm_ring_put(ring, transfer, !count);
 		if (!transfer->queued)
 			list_del(&transfer->node);
 	}

@@ -116,7 +116,8 @@ static inline bool sdm_link_is_up(const struct sdm_link *link)
  * @done: called when it is over. Atomic
  * @bytes: when it is over: how much has been transferred, from the start
  * @error: why not all: -ENOLINK not connected, -ETIMEDOUT no answer, -EIO
- *	refused, -ENODEV the hardware is gone
+ *	refused, -EFAULT not from or to this memory here, -ENODEV the hardware
+ *	is gone
  */
 struct sdm_transfer {
 	u32 peer;

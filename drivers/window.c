@@ -91,7 +91,7 @@ static void sdm_window_unmap(struct sdm_peer *peer)
 	*map = (struct sdm_window_map) {};
 }
 
-/* The hardware is revoked: nobody maps it again. */
+/* Nobody maps it again: the hardware is revoked, or the connection is over. */
 void sdm_window_revoke(struct sdm_peer *peer)
 {
 	mutex_lock(&peer->map_lock);
@@ -100,29 +100,22 @@ void sdm_window_revoke(struct sdm_peer *peer)
 }
 
 /*
- * Maps the chunk with @offset of the peer's memory, unless it is. As RAM only
- * what is RAM: on the rest the CPU could do accesses of its own accord.
+ * Maps the chunk with @offset of the peer's memory. As RAM what is RAM, and only
+ * that: it has cacheable mappings elsewhere, and on the rest the CPU could do
+ * accesses of its own accord.
  */
-static bool sdm_window_map(const struct sdm_window *win, u64 offset, bool ram)
+static bool sdm_window_map_chunk(const struct sdm_window *win, u64 offset,
+				 u64 chunk_size)
 {
-	u64 chunk_size = ram ? SDM_WINDOW_RAM_CHUNK : SDM_WINDOW_CHUNK;
 	struct sdm_peer *peer = win->peer;
 	struct sdm_window_map *map = &peer->map;
-	u64 at = win->base + offset;
-	u64 chunk = at & ~(chunk_size - 1);
+	u64 chunk = (win->base + offset) & ~(chunk_size - 1);
 	u64 phys;
 
-	lockdep_assert_held(&peer->map_lock);
-
-	if ((ram ? !!map->ram : !!map->io) && at >= map->start &&
-	    at - map->start < map->size)
-		return true;
-
-	sdm_window_unmap(peer);
 	map->start = max(chunk, win->base);
 	map->size = min(chunk + chunk_size, win->base + win->size) - map->start;
 	phys = peer->sdm->caps.window_base + map->start;
-	if (ram)
+	if (win->mapped)
 		map->ram = memremap(phys, map->size, MEMREMAP_WB);
 	else
 		map->io = ioremap(phys, map->size);
@@ -130,12 +123,51 @@ static bool sdm_window_map(const struct sdm_window *win, u64 offset, bool ram)
 	return map->ram || map->io;
 }
 
+/* The same, unless it is mapped. */
+static bool sdm_window_map(const struct sdm_window *win, u64 offset)
+{
+	struct sdm_peer *peer = win->peer;
+	struct sdm_window_map *map = &peer->map;
+	u64 at = win->base + offset;
+
+	lockdep_assert_held(&peer->map_lock);
+
+	if ((win->mapped ? !!map->ram : !!map->io) && at >= map->start &&
+	    at - map->start < map->size)
+		return true;
+
+	sdm_window_unmap(peer);
+	/* There may be no room for so large a mapping. */
+	if (win->mapped &&
+	    sdm_window_map_chunk(win, offset, SDM_WINDOW_RAM_CHUNK))
+		return true;
+
+	return sdm_window_map_chunk(win, offset, SDM_WINDOW_CHUNK);
+}
+
+/*
+ * Is the connection over, as far as the driver got to know? Another peer may have
+ * its place by now, whose memory must not be mapped in the same way.
+ */
+static bool sdm_window_is_over(const struct sdm_window *win)
+{
+	struct sdm_peer *peer = win->peer;
+	struct sdm_link link;
+	s32 ahead;
+
+	spin_lock_irq(&peer->lock);
+	link = peer->status.link;
+	spin_unlock_irq(&peer->lock);
+
+	ahead = link.generation - win->generation;
+	return ahead > 0 || (!ahead && !sdm_link_is_up(&link));
+}
+
 /*
  * Takes the chunk with @offset of the peer's memory for use; shortens *len to
  * what it has from there.
  */
-static int sdm_window_get(const struct sdm_window *win, u64 offset, size_t *len,
-			  bool ram)
+static int sdm_window_get(const struct sdm_window *win, u64 offset, size_t *len)
 {
 	struct sdm_peer *peer = win->peer;
 	int ret;
@@ -148,8 +180,11 @@ static int sdm_window_get(const struct sdm_window *win, u64 offset, size_t *len,
 	ret = -ENODEV;
 	if (!rcu_access_pointer(peer->sdm->ops))
 		goto err_unlock;
+	ret = -EIO;
+	if (sdm_window_is_over(win))
+		goto err_unlock;
 	ret = -ENOMEM;
-	if (!sdm_window_map(win, offset, ram))
+	if (!sdm_window_map(win, offset))
 		goto err_unlock;
 	*len = sdm_range_clip(win->base + offset - peer->map.start, *len,
 			      peer->map.size);
@@ -249,18 +284,22 @@ static int sdm_window_copy(const struct sdm_window *win, u64 offset, void *buf,
 			   size_t *len, bool write)
 {
 	struct sdm_window_map *map = &win->peer->map;
-	void __iomem *io;
+	size_t start;
 	int ret;
 
-	ret = sdm_window_get(win, offset, len, false);
+	ret = sdm_window_get(win, offset, len);
 	if (ret)
 		return ret;
-	io = map->io + (win->base + offset - map->start);
-	if (write) {
-		sdm_copy_toio(io, buf, *len);
+	start = win->base + offset - map->start;
+	if (win->mapped && write) {
+		memcpy(map->ram + start, buf, *len);
+	} else if (win->mapped) {
+		memcpy(buf, map->ram + start, *len);
+	} else if (write) {
+		sdm_copy_toio(map->io + start, buf, *len);
 		atomic_inc(&win->peer->posted);
 	} else {
-		sdm_copy_fromio(buf, io, *len);
+		sdm_copy_fromio(buf, map->io + start, *len);
 	}
 	sdm_window_put(win);
 
@@ -273,10 +312,10 @@ static int sdm_window_copy(const struct sdm_window *win, u64 offset, void *buf,
  * that.
  */
 
-/* By single loads and stores. */
-static int sdm_window_transfer_io(const struct sdm_window *win, u64 offset,
-				  struct iov_iter *iter, size_t *len,
-				  bool write)
+/* Through a buffer; by single loads and stores if the memory is no RAM. */
+static int sdm_window_transfer_buffer(const struct sdm_window *win, u64 offset,
+				      struct iov_iter *iter, size_t *len,
+				      bool write)
 {
 	size_t left = *len;
 	void *bounce;
@@ -342,7 +381,7 @@ static int sdm_window_copy_ram(const struct sdm_window *win, u64 offset,
 	void *ram;
 	int ret;
 
-	ret = sdm_window_get(win, offset, len, true);
+	ret = sdm_window_get(win, offset, len);
 	if (ret) {
 		*len = 0;
 		return ret;
@@ -357,7 +396,11 @@ static int sdm_window_copy_ram(const struct sdm_window *win, u64 offset,
 	return 0;
 }
 
-/* The same, but it serves faults if there is nothing to copy without. */
+/*
+ * The same, but it serves faults if there is nothing to copy without. It always
+ * moves something or fails: memory may be there and still not be accessible
+ * without faults, or go again at once.
+ */
 static int sdm_window_step_ram(const struct sdm_window *win, u64 offset,
 			       struct iov_iter *iter, size_t *len, bool write)
 {
@@ -371,6 +414,11 @@ static int sdm_window_step_ram(const struct sdm_window *win, u64 offset,
 		*len = wanted - missing;
 		ret = *len ? sdm_window_copy_ram(win, offset, iter, len, write) :
 			     -EFAULT;
+		if (!ret && !*len) {
+			*len = min_t(size_t, wanted, PAGE_SIZE);
+			return sdm_window_transfer_buffer(win, offset, iter,
+							  len, write);
+		}
 	}
 	if (ret)
 		return ret;
@@ -426,7 +474,7 @@ static bool sdm_window_goes(const struct sdm_window *win,
 	case SDM_WINDOW_MAPPED:
 		return win->mapped;
 	default:
-		return true;
+		return !win->mapped;
 	}
 }
 
@@ -444,15 +492,12 @@ static int sdm_window_transfer_by(const struct sdm_window *win,
 	switch (way) {
 	case SDM_WINDOW_MAPPED:
 		ret = sdm_window_transfer_ram(win, offset, iter, len, write);
-		/* The kernel may be short of room for so large a mapping. */
-		if (ret == -ENOMEM)
-			ret = 0;
 		break;
 	case SDM_WINDOW_BULK:
 		ret = sdm_bulk_transfer(win, offset, iter, len, write);
 		break;
 	default:
-		ret = sdm_window_transfer_io(win, offset, iter, len, write);
+		ret = sdm_window_transfer_buffer(win, offset, iter, len, write);
 	}
 	atomic64_add(*len, &win->peer->bytes[way]);
 

@@ -138,8 +138,15 @@ class Slave(Scenario):
             master.get("echo scan >/sys/kernel/debug/kmemleak; sleep 5", 300)
         self.expect("no memory has leaked", master, "cat /sys/kernel/debug/kmemleak; echo end", r"\A\s*end", 0, 300)
 
+    def perf(self, name, master, test, status, pattern=""):
+        """A test of sdm_perf, its exit status and result."""
+        self.expect(f"sdm_perf: {name}", master, "(modprobe sdm_perf && exec 3<>/sys/kernel/debug/sdm_perf/sdm0/run && "
+                    f"echo 1 {test} 2 >&3 && cat <&3)", pattern, status)
+
     def in_reset(self, master):
         """Tests with a slave that waits in reset."""
+        self.perf("it writes what waits in reset", master, "write_64k", 0, "^write_64k peer 1: 2 runs of 1, ns: median")
+        master.get("rmmod sdm_perf")
         self.test(master, "window", "-f whole")
         # Here a sender really has to wait.
         self.test(master, "unbind", "-t blocked_sender -t everything")
@@ -148,6 +155,9 @@ class Slave(Scenario):
 
     def running(self, master):
         """Tests with a slave on which the responder runs."""
+        self.perf("it does not write what runs", master, "write_64k", None, "busy")
+        self.perf("it reads what runs", master, "read_1m", 0, "^read_1m peer 1: 2 runs of 1, ns: median")
+        master.get("rmmod sdm_perf")
         self.test(master, "ioctl")
         self.test(master, "events")
         self.test(master, "signals", NO_PAIR)
@@ -402,9 +412,13 @@ class Shared(Slave):
     def mapping_ends(self, name, master, act):
         """The same, but there is nothing left to be mapped."""
         master.get("/tests/probe mapping 1 >/tmp/map 2>&1 & while ! grep -q begun /tmp/map; do sleep 0.1; done")
+        # The driver itself has a piece mapped, too.
+        pieces = "grep memremap /proc/vmallocinfo"
+        self.expect(f"{name}: mapped by the driver", master, f"/tests/probe read 1 0x8000000 64 && {pieces}", "phys=")
         act()
         self.expect(f"{name}: it is gone", master, "while ! grep ms /tmp/map; do sleep 0.1; done", "^SIGBUS", 0, 60)
         self.probe(f"{name}: nothing to map", master, "map 1", "ENOLINK")
+        self.expect(f"{name}: nor mapped by the driver", master, pieces, "", 1)
 
     def life(self, master, slave):
         """Slaves come and go, and with them what is mapped."""
