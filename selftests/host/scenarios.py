@@ -349,7 +349,20 @@ class OtherWay(Slave):
     """What has to do with the slave's memory, where that is accessed in another way."""
 
     def in_reset(self, master):
+        # In one piece, and in several where it is slow
+        self.perf("it writes what waits in reset", master, "write_1m", 0, "^write_1m peer 1: 2 runs of 1, ns: median")
+        self.unbind_perf(master)
+        master.get("rmmod sdm_perf")
         self.test(master, "window", "-f whole")
+
+    def unbind_perf(self, master):
+        """The device goes in the middle of a run, which does not keep it for long."""
+        master.get("(exec 3<>/sys/kernel/debug/sdm_perf/sdm0/run && echo 1 read_16m 10000 >&3) 2>/tmp/perf & sleep 1")
+        driver = "/sys/bus/platform/drivers/sdm-platform"
+        self.expect("sdm_perf: it ends when the device goes", master,
+                    f"name=$(cd {driver} && echo *.sdm*) && echo $name >{driver}/unbind && sleep 0.2; cat /tmp/perf; "
+                    f"echo $name >{driver}/bind", "No such device", 0, 20)
+        self.probe("sdm_perf: the device is back", master, "wait 1 reset", "OK")
 
     def running(self, master):
         self.test(master, "window", "-F whole")
