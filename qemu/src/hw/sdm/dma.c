@@ -58,7 +58,7 @@ struct Transfer {
     QSIMPLEQ_ENTRY(Transfer) next;
     SDMDma *dma;
 
-    hwaddr descriptor;
+    uint8_t *descriptor; /* guest memory, mapped; NULL if it cannot be */
     uint64_t addr;
     uint64_t offset;
     uint32_t length;
@@ -152,20 +152,69 @@ static bool is_read(const Transfer *t)
     return (t->flags & SDM_DMA_OP_MASK) == SDM_DMA_READ;
 }
 
+/*
+ * Guest memory from @addr on, if all of it is RAM in one piece. Nothing else
+ * will do: an access to a device takes the BQL, which whoever has it may hold
+ * until this engine is off; and the device may be this one.
+ */
+static void *map_ram(hwaddr addr, hwaddr length, bool is_write)
+{
+    MemoryRegion *mr = NULL;
+    hwaddr begin = 0, done = 0;
+
+    if (length > -addr && addr) {
+        return NULL;
+    }
+    RCU_READ_LOCK_GUARD();
+    while (done < length) {
+        hwaddr xlat, n = length - done;
+        MemoryRegion *next =
+            address_space_translate(&address_space_memory, addr + done, &xlat,
+                                    &n, is_write, MEMTXATTRS_UNSPECIFIED);
+
+        if (!memory_access_is_direct(next, is_write,
+                                     MEMTXATTRS_UNSPECIFIED) ||
+            (mr && (next != mr || xlat != begin + done))) {
+            return NULL;
+        }
+        if (!mr) {
+            mr = next;
+            begin = xlat;
+        }
+        done += n;
+    }
+    memory_region_ref(mr);
+    return (uint8_t *)memory_region_get_ram_ptr(mr) + begin;
+}
+
+static void unmap_ram(void *ram, hwaddr length, bool is_write)
+{
+    address_space_unmap(&address_space_memory, ram, length, is_write,
+                        is_write ? length : 0);
+}
+
+static void write_status(SDMDma *dma, Transfer *t, Wakeup *wakeup)
+{
+    if (!t->descriptor) {
+        /* There is no other place to say it. */
+        dma->status |= SDM_DMA_STATUS_ERROR;
+        wakeup->changed = true;
+        return;
+    }
+    qatomic_set((uint32_t *)(t->descriptor + SDM_DMA_DESC_STATUS),
+                cpu_to_le32(t->status));
+    unmap_ram(t->descriptor, SDM_DMA_DESC_SIZE, true);
+}
+
 static void transfer_finish(SDMDma *dma, Transfer *t, Wakeup *wakeup)
 {
-    MemTxResult result;
-
     trace_sdm_dma_end(dma->tail, t->status);
     if (t->local) {
-        address_space_unmap(&address_space_memory, t->local, t->length,
-                            is_read(t), is_read(t) ? t->length : 0);
+        unmap_ram(t->local, t->length, is_read(t));
     }
     /* The data before the status, the status before the interrupt. */
     smp_wmb();
-    address_space_stl_le(&address_space_memory,
-                         t->descriptor + SDM_DMA_DESC_STATUS, t->status,
-                         MEMTXATTRS_UNSPECIFIED, &result);
+    write_status(dma, t, wakeup);
     /* A CPU that reads the new TAIL finds the status. */
     smp_wmb();
     dma->tail++;
@@ -227,29 +276,6 @@ static void frame_done(SDMRemoteRequest *request, uint32_t cause)
  * ------------------------------------------------------------------------
  * The start of transfers. Only by the thread, without the lock
  */
-
-/* Guest memory, if all of it is RAM in one piece. */
-static void *map_local(Transfer *t)
-{
-    hwaddr length = t->length;
-    ram_addr_t offset;
-    void *local = address_space_map(&address_space_memory, t->addr, &length,
-                                    is_read(t), MEMTXATTRS_UNSPECIFIED);
-    MemoryRegion *mr = NULL;
-
-    if (local) {
-        WITH_RCU_READ_LOCK_GUARD() {
-            mr = memory_region_from_host(local, &offset);
-        }
-    }
-    /* What is no RAM comes as a copy, which is of no use. */
-    if (local && (!mr || length < t->length)) {
-        address_space_unmap(&address_space_memory, local, length, is_read(t),
-                            0);
-        local = NULL;
-    }
-    return local;
-}
 
 static void fill_pattern(uint8_t *to, uint32_t length, uint64_t pattern)
 {
@@ -424,7 +450,7 @@ static uint32_t transfer_check(Transfer *t, uint16_t peer, uint32_t reserved)
         return SDM_DMA_RANGE;
     }
     if (op != SDM_DMA_FILL) {
-        t->local = map_local(t);
+        t->local = map_ram(t->addr, t->length, is_read(t));
         if (!t->local) {
             return SDM_DMA_BAD_ADDRESS;
         }
@@ -435,16 +461,16 @@ static uint32_t transfer_check(Transfer *t, uint16_t peer, uint32_t reserved)
 static void transfer_start(SDMDma *dma, hwaddr descriptor)
 {
     Transfer *t = g_new0(Transfer, 1);
-    uint8_t d[SDM_DMA_DESC_SIZE];
+    uint8_t d[SDM_DMA_DESC_SIZE] = { 0 };
     Wakeup wakeup = { 0 };
     void *remote;
 
     t->dma = dma;
-    t->descriptor = descriptor;
-    if (address_space_read(&address_space_memory, descriptor,
-                           MEMTXATTRS_UNSPECIFIED, d,
-                           sizeof(d)) != MEMTX_OK) {
-        memset(d, 0, sizeof(d));
+    /* It was there when the engine was switched on. */
+    t->descriptor = map_ram(descriptor, sizeof(d), true);
+    if (t->descriptor) {
+        /* A copy: what has been checked does not change. */
+        memcpy(d, t->descriptor, sizeof(d));
     }
     t->addr = ldq_le_p(d + SDM_DMA_DESC_ADDR);
     t->offset = ldq_le_p(d + SDM_DMA_DESC_OFFSET);
@@ -554,9 +580,20 @@ static void *dma_thread(void *opaque)
 
 static bool ring_is_valid(const SDMDma *dma)
 {
-    return !(dma->ring % 64) && is_power_of_2(dma->ring_size) &&
-           dma->ring_size >= SDM_DMA_RING_SIZE_MIN &&
-           dma->ring_size <= SDM_DMA_RING_SIZE_MAX;
+    hwaddr length = (hwaddr)dma->ring_size * SDM_DMA_DESC_SIZE;
+    void *ring;
+
+    if (dma->ring % 64 || !is_power_of_2(dma->ring_size) ||
+        dma->ring_size < SDM_DMA_RING_SIZE_MIN ||
+        dma->ring_size > SDM_DMA_RING_SIZE_MAX) {
+        return false;
+    }
+    ring = map_ram(dma->ring, length, true);
+    if (ring) {
+        /* Under the BQL: this may be the last one who knows that memory. */
+        address_space_unmap(&address_space_memory, ring, length, false, 0);
+    }
+    return ring;
 }
 
 static void write_control(SDMDma *dma, uint32_t value, Wakeup *wakeup)

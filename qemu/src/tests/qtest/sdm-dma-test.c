@@ -15,11 +15,18 @@
 
 static Rig *rig;
 static Machine *master, *slave;
+static uint64_t ring = RING;
 static uint32_t head;
+
+static void ring_off(void)
+{
+    set_reg(master, SDM_REG_DMA_CONTROL, 0);
+    wait_reg(master, SDM_REG_DMA_CONTROL, UINT32_MAX, 0);
+}
 
 static void ring_on(void)
 {
-    set_reg(master, SDM_REG_DMA_RING_LO, RING);
+    set_reg(master, SDM_REG_DMA_RING_LO, ring);
     set_reg(master, SDM_REG_DMA_RING_HI, 0);
     set_reg(master, SDM_REG_DMA_RING_SIZE, RING_SIZE);
     set_reg(master, SDM_REG_DMA_CONTROL, SDM_DMA_CTRL_ENABLE);
@@ -58,14 +65,14 @@ static void put(uint64_t addr, uint64_t offset, uint32_t length,
     stl_le_p(d + SDM_DMA_DESC_LENGTH, length);
     stw_le_p(d + SDM_DMA_DESC_PEER, peer);
     stw_le_p(d + SDM_DMA_DESC_FLAGS, flags);
-    qtest_memwrite(master->qts, RING + head % RING_SIZE * SDM_DMA_DESC_SIZE,
+    qtest_memwrite(master->qts, ring + head % RING_SIZE * SDM_DMA_DESC_SIZE,
                    d, sizeof(d));
     head++;
 }
 
 static uint32_t status(uint32_t index)
 {
-    return qtest_readl(master->qts, RING + index % RING_SIZE *
+    return qtest_readl(master->qts, ring + index % RING_SIZE *
                        SDM_DMA_DESC_SIZE + SDM_DMA_DESC_STATUS);
 }
 
@@ -260,6 +267,8 @@ static void test_bad_descriptors(void)
         { 0xf0000000, 0, 4, 1, SDM_DMA_WRITE, SDM_DMA_BAD_ADDRESS },
         { REGS_BASE, 0, 4, 1, SDM_DMA_WRITE, SDM_DMA_BAD_ADDRESS },
         { REGS_BASE, 0, 4, 1, SDM_DMA_READ, SDM_DMA_BAD_ADDRESS },
+        { REGS_BASE + SDM_REG_DMA_STATUS, 0, 4, 1, SDM_DMA_READ,
+          SDM_DMA_BAD_ADDRESS },
         { WINDOW_BASE, 0, 4, 1, SDM_DMA_READ, SDM_DMA_BAD_ADDRESS },
         { WINDOW_BASE - 3, 0, 4, 1, SDM_DMA_READ, SDM_DMA_BAD_ADDRESS },
         { -4ull, 0, 8, 1, SDM_DMA_WRITE, SDM_DMA_BAD_ADDRESS },
@@ -316,6 +325,87 @@ static void test_bad_registers(void)
     g_assert_cmphex(get_reg(master, SDM_REG_DMA_RING_LO), ==, 0);
     g_assert_cmphex(get_reg(master, SDM_REG_DMA_RING_SIZE), ==, 0);
     g_assert_cmphex(get_reg(master, SDM_REG_DMA_TAIL), ==, 0);
+    end();
+}
+
+/* The ring has to be in RAM: the engine never touches a device. */
+static void test_ring_outside_ram(void)
+{
+    static const struct {
+        uint64_t ring;
+        uint32_t size;
+    } bad[] = {
+        /* The own registers, one of which would be the status. */
+        { REGS_BASE + SDM_REG_DMA_RING_LO, 2 },
+        { REGS_BASE, 8 },
+        /* The flash, which can be read, the UART, nothing. */
+        { 0, 8 },
+        { 0x09000000, 2 },
+        { 0xf0000000, 8 },
+        /* The window: a slave's RAM, and where there is none. */
+        { WINDOW_BASE + 0x1000, 8 },
+        { WINDOW_BASE + SLAVE_SIZE, 8 },
+        /* Over the end of RAM, of the slave's RAM, of all. */
+        { WINDOW_BASE - 64, 4 },
+        { WINDOW_BASE + SLAVE_SIZE - 64, 4 },
+        { -64ull, 4 },
+    };
+    int round;
+    unsigned i;
+
+    for (round = 0; round < 2; round++) {
+        start(round);
+        ring_off();
+        for (i = 0; i < ARRAY_SIZE(bad); i++) {
+            if (round && bad[i].ring == WINDOW_BASE + 0x1000) {
+                continue;
+            }
+            set_reg(master, SDM_REG_DMA_RING_LO, bad[i].ring);
+            set_reg(master, SDM_REG_DMA_RING_HI, bad[i].ring >> 32);
+            set_reg(master, SDM_REG_DMA_RING_SIZE, bad[i].size);
+            set_reg(master, SDM_REG_DMA_CONTROL, SDM_DMA_CTRL_ENABLE);
+            g_assert_cmphex(get_reg(master, SDM_REG_DMA_CONTROL), ==, 0);
+            set_reg(master, SDM_REG_DMA_HEAD, 1);
+            g_assert_cmphex(get_reg(master, SDM_REG_DMA_STATUS), ==,
+                            SDM_DMA_STATUS_ERROR);
+            set_reg(master, SDM_REG_DMA_STATUS, SDM_DMA_STATUS_ERROR);
+        }
+        ring_on();
+        round_trip(DATA, 0, 1000);
+        end();
+    }
+}
+
+/* RAM of a slave that is mapped is RAM. */
+static void test_ring_in_mapped_window(void)
+{
+    start(true);
+    ring_off();
+    ring = WINDOW_BASE + 0x1000;
+    ring_on();
+    round_trip(DATA, 0x10000, 100000);
+    round_trip(WINDOW_BASE + 0x100000, 0x200000, 100000);
+
+    /* When it has gone there is no place for a status. */
+    set_reg(master, SDM_REG_IRQ_ENABLE, SDM_IRQ_DMA);
+    kill_machine(slave);
+    wait_peer_state(master, 1, SDM_PEER_LOST);
+    expect_line(master, "*link to slave * lost: *");
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_STATUS), ==, 0);
+    head++;
+    run();
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_STATUS), ==,
+                    SDM_DMA_STATUS_ERROR);
+    WAIT_FOR(irq_level(master, "sdm"));
+    ring_off();
+    set_reg(master, SDM_REG_DMA_CONTROL, SDM_DMA_CTRL_ENABLE);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_CONTROL), ==, 0);
+
+    ring = RING;
+    ring_on();
+    slave = start_slave(rig, NULL);
+    wait_peer_state(master, 1, SDM_PEER_RESET);
+    round_trip(DATA, 0, 1000);
     end();
 }
 
@@ -398,6 +488,9 @@ int main(int argc, char **argv)
     qtest_add_func("sdm/dma/order-and-irq", test_order_and_irq);
     qtest_add_func("sdm/dma/bad-descriptors", test_bad_descriptors);
     qtest_add_func("sdm/dma/bad-registers", test_bad_registers);
+    qtest_add_func("sdm/dma/ring-outside-ram", test_ring_outside_ram);
+    qtest_add_func("sdm/dma/ring-in-mapped-window",
+                   test_ring_in_mapped_window);
     qtest_add_func("sdm/dma/slave-dies", test_slave_dies);
     qtest_add_func("sdm/dma/order-with-others", test_order_with_others);
     qtest_add_func("sdm/dma/off", test_off);
