@@ -20,6 +20,7 @@
 #include "qemu/queue.h"
 #include "qemu/rcu.h"
 #include "qemu/thread.h"
+#include "qemu/timer.h"
 #include "sdm/sdm-regs.h"
 #include "dma.h"
 #include "kick.h"
@@ -82,8 +83,8 @@ struct SDMDma {
     bool thread_runs; /* main loop, vCPUs: under the BQL */
 
     /*
-     * Protects all below. Only RCU and memory regions are inside. Nobody is
-     * woken under it, just to find it taken.
+     * Protects all below. Only RCU, memory regions and the end of a
+     * connection are inside. Nobody is woken under it, just to find it taken.
      */
     QemuMutex lock;
     QemuCond work; /* for the thread */
@@ -94,6 +95,7 @@ struct SDMDma {
     uint32_t ring_size;
     bool enable;
     bool busy;
+    bool abort; /* a reset waits: start nothing, not even the rest */
     uint32_t head;
     uint32_t next; /* descriptor to start */
     uint32_t tail;
@@ -305,12 +307,17 @@ static void transfer_copy(Transfer *t, uint8_t *remote)
     smp_mb();
 }
 
-static void read_ahead(SDMDma *dma, const Frame *frame)
+/* Wait until a frame may be sent. False if it must not be any more. */
+static bool frame_begin(SDMDma *dma, const Frame *frame)
 {
     QEMU_LOCK_GUARD(&dma->lock);
 
+    if (frame->op != SDM_DMA_READ) {
+        return !dma->abort;
+    }
     dma->full = true;
-    while (dma->read_ahead + frame->length > MAX_READ_AHEAD) {
+    while (!dma->abort &&
+           dma->read_ahead + frame->length > MAX_READ_AHEAD) {
         /* Ends: by answers, or by the timeout of dma_thread_wait(). */
         if (!qemu_cond_timedwait(&dma->work, &dma->lock,
                                  sdm_remote_ram_timeout(frame->ram))) {
@@ -319,7 +326,9 @@ static void read_ahead(SDMDma *dma, const Frame *frame)
         }
     }
     dma->full = false;
+    /* Whatever happens: frame_end() takes it back. */
     dma->read_ahead += frame->length;
+    return !dma->abort;
 }
 
 /* Send what has been collected. */
@@ -335,9 +344,10 @@ static void frame_send(SDMDma *dma)
     frame->request.done = frame_done;
     frame->request.iov = frame->iov;
     frame->request.niov = frame->count;
-    if (frame->op == SDM_DMA_READ) {
+    if (!frame_begin(dma, frame)) {
+        cause = SDM_ERR_LOST;
+    } else if (frame->op == SDM_DMA_READ) {
         frame->request.length = frame->length;
-        read_ahead(dma, frame);
         cause = sdm_remote_ram_read(frame->ram, &frame->request,
                                     frame->offset);
     } else {
@@ -409,8 +419,9 @@ static void transfer_fill(Transfer *t)
     WITH_QEMU_LOCK_GUARD(&t->dma->lock) {
         t->left++;
     }
-    cause = sdm_remote_ram_fill(t->ram, &frame->request, t->offset, t->length,
-                                t->addr);
+    cause = frame_begin(t->dma, frame) ?
+            sdm_remote_ram_fill(t->ram, &frame->request, t->offset, t->length,
+                                t->addr) : SDM_ERR_LOST;
     if (cause) {
         frame_end(frame, cause);
     }
@@ -520,12 +531,6 @@ static void dma_thread_wait(SDMDma *dma)
     Transfer *first = QSIMPLEQ_FIRST(&dma->transfers);
     uint64_t progress = dma->progress;
 
-    if (sdm_kick_pending()) {
-        if (!qemu_cond_timedwait(&dma->work, &dma->lock, 1)) {
-            sdm_kick_hurry();
-        }
-        return;
-    }
     if (!first) {
         if (!dma->enable) {
             dma->busy = false;
@@ -707,16 +712,45 @@ bool sdm_dma_irq(SDMDma *dma)
     return dma->status;
 }
 
-/* The guest's memory is somebody else's after a reset: wait. */
+/* Give up the slaves that somebody still waits for. */
+static void fail_slaves_locked(SDMDma *dma)
+{
+    Transfer *t;
+
+    QSIMPLEQ_FOREACH(t, &dma->transfers, next) {
+        if (t->left && t->ram && !sdm_remote_ram_is_mapped(t->ram)) {
+            sdm_remote_ram_fail(t->ram);
+        }
+    }
+}
+
+/*
+ * The guest's memory is somebody else's after a reset: wait. What has not been
+ * sent yet is not sent any more, so only a slave that is in a bad way has not
+ * answered within the time that it has for an answer.
+ */
 void sdm_dma_reset(SDMDma *dma)
 {
+    unsigned timeout_ms = memory_backend_network_timeout(dma->nm);
+    int64_t end = get_clock() + timeout_ms * (int64_t)SCALE_MS;
+
     QEMU_LOCK_GUARD(&dma->lock);
 
     dma->enable = false;
+    dma->abort = true;
     qemu_cond_signal(&dma->work);
     while (dma->busy) {
-        qemu_cond_wait(&dma->idle, &dma->lock);
+        int64_t left = end - get_clock();
+
+        if (left > 0) {
+            qemu_cond_timedwait(&dma->idle, &dma->lock,
+                                DIV_ROUND_UP(left, SCALE_MS));
+        } else {
+            fail_slaves_locked(dma);
+            end = get_clock() + timeout_ms * (int64_t)SCALE_MS;
+        }
     }
+    dma->abort = false;
     dma->ring = 0;
     dma->ring_size = 0;
     dma->head = dma->next = dma->tail = 0;

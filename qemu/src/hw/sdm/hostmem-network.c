@@ -346,6 +346,16 @@ static void nm_connected(void *opaque, MultiSocketPeer *peer)
     }
 }
 
+static void nm_broken(void *opaque, MultiSocketPeer *peer)
+{
+    MemoryBackendNetwork *nm = opaque;
+    void *data = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
+
+    if (nm->master && data) {
+        sdm_remote_ram_end(data);
+    }
+}
+
 static void nm_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
 {
     MemoryBackendNetwork *nm = opaque;
@@ -408,6 +418,7 @@ static const MultiSocketChannelOps nm_channel_ops = {
     .describe = nm_describe,
     .accept = nm_accept,
     .connected = nm_connected,
+    .broken = nm_broken,
     .disconnected = nm_disconnected,
     .receive = nm_receive,
     .place = nm_place,
@@ -417,6 +428,11 @@ static const MultiSocketChannelOps nm_channel_ops = {
 bool memory_backend_network_is_master(const MemoryBackendNetwork *nm)
 {
     return nm->master;
+}
+
+unsigned memory_backend_network_timeout(const MemoryBackendNetwork *nm)
+{
+    return nm->timeout_ms;
 }
 
 bool memory_backend_network_window(MemoryBackendNetwork *nm, uint64_t *base,

@@ -472,16 +472,20 @@ void sdm_remote_ram_map(SDMRemoteRAM *ram, MemoryRegion *window,
     memory_region_add_subregion(window, offset, &ram->mr);
 }
 
+void sdm_remote_ram_end(SDMRemoteRAM *ram)
+{
+    SDMRemoteRequest *request;
+
+    QEMU_LOCK_GUARD(&ram->lock);
+
+    ram->gone = true;
+    while ((request = QLIST_FIRST(&ram->requests))) {
+        request_end_locked(request, SDM_ERR_LOST);
+    }
+}
+
 void sdm_remote_ram_remove(SDMRemoteRAM *ram)
 {
-    WITH_QEMU_LOCK_GUARD(&ram->lock) {
-        SDMRemoteRequest *request;
-
-        ram->gone = true;
-        while ((request = QLIST_FIRST(&ram->requests))) {
-            request_end_locked(request, SDM_ERR_LOST);
-        }
-    }
     if (ram->window) {
         memory_region_del_subregion(ram->window, &ram->mr);
     }

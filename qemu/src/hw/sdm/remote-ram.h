@@ -68,8 +68,14 @@ void sdm_remote_ram_map(SDMRemoteRAM *ram, MemoryRegion *window,
                         uint64_t offset);
 
 /*
- * Main loop: the connection is over. All requests end, the region is unmapped
- * and freed when nobody uses it.
+ * The connection's thread: it is broken, and nothing is received any more. All
+ * requests end.
+ */
+void sdm_remote_ram_end(SDMRemoteRAM *ram);
+
+/*
+ * Main loop: the connection is over. The region is unmapped, and freed when
+ * nobody uses it.
  */
 void sdm_remote_ram_remove(SDMRemoteRAM *ram);
 

@@ -5,8 +5,9 @@
  */
 
 #include "qemu/osdep.h"
+#include <sys/ioctl.h>
 #include "qemu/bswap.h"
-#include "sdm/common.h"
+#include "sdm/raw.h"
 
 /* Where the tests have their ring and their data in the master's RAM. */
 #define RING (RAM_BASE + 0x100000)
@@ -387,6 +388,7 @@ static void test_ring_in_mapped_window(void)
     round_trip(WINDOW_BASE + 0x100000, 0x200000, 100000);
 
     /* When it has gone there is no place for a status. */
+    g_assert_false(irq_level(master, "sdm"));
     set_reg(master, SDM_REG_IRQ_ENABLE, SDM_IRQ_DMA);
     kill_machine(slave);
     wait_peer_state(master, 1, SDM_PEER_LOST);
@@ -478,6 +480,174 @@ static void test_off(void)
     end();
 }
 
+/*
+ * ------------------------------------------------------------------------
+ * Slaves that do not behave
+ */
+
+/* Short, so that tests are; long enough for a host that is busy. */
+#define TIMEOUT_MS 500
+#define WITH_TIMEOUT ",timeout-ms=500"
+
+static int raw_fd;
+
+/* Slave 1 is made by hand. */
+static void start_raw(const char *memory)
+{
+    rig = rig_new_unix();
+    master = start_master(rig, &(MasterOptions) { .memory = memory });
+    raw_fd = raw_join(rig);
+    wait_peer_state(master, 1, SDM_PEER_RESET);
+    ring_on();
+}
+
+static void end_raw(void)
+{
+    close(raw_fd);
+    quit_machine(master);
+    rig_free(rig);
+}
+
+static void expect_lost(void)
+{
+    wait_peer_state(master, 1, SDM_PEER_LOST);
+    expect_line(master, "*link to slave * lost: *");
+}
+
+static int raw_bytes(void)
+{
+    int n = 0;
+
+    ioctl(raw_fd, FIONREAD, &n);
+    return n;
+}
+
+/* Writes and reads that a slave does not answer. Returns when it has some. */
+static void put_many(uint16_t flags)
+{
+    unsigned i;
+
+    for (i = 0; i < RING_SIZE; i++) {
+        put(DATA + i * MiB, 0, 1 * MiB, 1,
+            flags ? flags : i % 2 ? SDM_DMA_READ : SDM_DMA_WRITE);
+    }
+    set_reg(master, SDM_REG_DMA_HEAD, head);
+    WAIT_FOR(raw_bytes() >= SDM_PROTO_HEADER_SIZE +
+             sizeof(struct sdm_proto_mem));
+}
+
+/* Reset the device, or the machine; that does not take for ever. */
+static void check_reset(bool machine)
+{
+    gint64 begun = g_get_monotonic_time();
+
+    if (machine) {
+        qtest_system_reset(master->qts);
+    } else {
+        set_reg(master, SDM_REG_CONTROL, SDM_CTRL_RESET);
+    }
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_CONTROL), ==, 0);
+    g_assert_cmphex(get_reg(master, SDM_REG_DMA_TAIL), ==, 0);
+    g_assert_cmpint(g_get_monotonic_time() - begun, <, 15 * G_TIME_SPAN_SECOND);
+}
+
+/* The slave does not read, and does not answer. */
+static void test_reset_silent_slave(void)
+{
+    static const uint16_t ops[] = {
+        0, SDM_DMA_READ, SDM_DMA_WRITE, SDM_DMA_FILL,
+    };
+    unsigned i;
+
+    for (i = 0; i < 2 * ARRAY_SIZE(ops); i++) {
+        start_raw(WITH_TIMEOUT);
+        put_many(ops[i / 2]);
+        check_reset(i % 2);
+        expect_lost();
+        end_raw();
+    }
+}
+
+static gpointer close_later(gpointer opaque)
+{
+    g_usleep(200000);
+    shutdown(raw_fd, SHUT_RDWR);
+    return NULL;
+}
+
+/* It dies while the reset waits for it. */
+static void test_reset_dying_slave(void)
+{
+    GThread *thread;
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        start_raw(NULL);
+        put_many(0);
+        thread = g_thread_new("close", close_later, NULL);
+        check_reset(i);
+        g_thread_join(thread);
+        expect_lost();
+        end_raw();
+    }
+    /* It has just died. */
+    start(false);
+    for (i = 0; i < RING_SIZE; i++) {
+        put(DATA, 0, 64 * MiB, 1, i % 2 ? SDM_DMA_READ : SDM_DMA_WRITE);
+    }
+    set_reg(master, SDM_REG_DMA_HEAD, head);
+    kill_machine(slave);
+    check_reset(true);
+    expect_lost();
+    quit_machine(master);
+    rig_free(rig);
+}
+
+static gpointer trickle(gpointer opaque)
+{
+    g_autofree uint8_t *buf = g_malloc(64 * KiB);
+
+    while (recv(raw_fd, buf, 64 * KiB, 0) > 0) {
+        g_usleep(TIMEOUT_MS * 1000 / 2);
+    }
+    return NULL;
+}
+
+/* It takes a little from time to time: that does not make a reset longer. */
+static void test_reset_slow_slave(void)
+{
+    GThread *thread;
+
+    start_raw(WITH_TIMEOUT);
+    put_many(SDM_DMA_WRITE);
+    thread = g_thread_new("trickle", trickle, NULL);
+    check_reset(false);
+    g_thread_join(thread);
+    expect_lost();
+    end_raw();
+}
+
+/* An interrupt is due, but the reset has the BQL that it needs. */
+static void test_reset_with_irq(void)
+{
+    unsigned i, round;
+
+    start(false);
+    g_assert_false(irq_level(master, "sdm"));
+    for (round = 0; round < 3; round++) {
+        set_reg(master, SDM_REG_IRQ_ENABLE, SDM_IRQ_DMA);
+        for (i = 0; i < RING_SIZE; i++) {
+            put(DATA, 0, 1 * MiB, 1, SDM_DMA_WRITE | SDM_DMA_IRQ);
+        }
+        set_reg(master, SDM_REG_DMA_HEAD, head);
+        check_reset(round % 2);
+        g_assert_false(irq_level(master, "sdm"));
+        ring_on();
+        round_trip(DATA, 0, 10000);
+    }
+    end();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -494,6 +664,11 @@ int main(int argc, char **argv)
     qtest_add_func("sdm/dma/slave-dies", test_slave_dies);
     qtest_add_func("sdm/dma/order-with-others", test_order_with_others);
     qtest_add_func("sdm/dma/off", test_off);
+
+    qtest_add_func("sdm/dma/reset-silent-slave", test_reset_silent_slave);
+    qtest_add_func("sdm/dma/reset-dying-slave", test_reset_dying_slave);
+    qtest_add_func("sdm/dma/reset-slow-slave", test_reset_slow_slave);
+    qtest_add_func("sdm/dma/reset-with-irq", test_reset_with_irq);
 
     return g_test_run();
 }

@@ -49,6 +49,9 @@ bool memory_backend_network_slave(MemoryBackendNetwork *nm, uint32_t id,
 struct SDMRemoteRAM *memory_backend_network_get_ram(MemoryBackendNetwork *nm,
                                                     uint32_t id);
 
+/* How long to wait for a slave, ms. */
+unsigned memory_backend_network_timeout(const MemoryBackendNetwork *nm);
+
 /* Main loop. The notifier runs there too, after a failed access. */
 SDMWindowErrors memory_backend_network_errors(MemoryBackendNetwork *nm);
 /* Forget the first failed access; @count: restart counting, too. */
