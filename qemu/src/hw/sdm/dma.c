@@ -67,6 +67,9 @@ struct Transfer {
 
     SDMRemoteRAM *ram; /* a reference */
     void *local;       /* guest memory, mapped */
+    /* Slaves whose mapped RAM that is, references, or NULL. */
+    SDMRemoteRAM *local_owner;
+    SDMRemoteRAM *descriptor_owner;
 
     /* Under dma->lock. */
     uint32_t left;   /* frames that have not ended, and the start itself */
@@ -159,11 +162,13 @@ static bool is_read(const Transfer *t)
  * will do: an access to a device takes the BQL, which whoever has it may hold
  * until this engine is off; and the device may be this one.
  */
-static void *map_ram(hwaddr addr, hwaddr length, bool is_write)
+static void *map_ram(hwaddr addr, hwaddr length, bool is_write,
+                     SDMRemoteRAM **owner)
 {
     MemoryRegion *mr = NULL;
     hwaddr begin = 0, done = 0;
 
+    *owner = NULL;
     if (length > -addr && addr) {
         return NULL;
     }
@@ -185,14 +190,23 @@ static void *map_ram(hwaddr addr, hwaddr length, bool is_write)
         }
         done += n;
     }
+    if (!sdm_remote_ram_of_region(mr, owner)) {
+        *owner = NULL;
+        return NULL;
+    }
     memory_region_ref(mr);
     return (uint8_t *)memory_region_get_ram_ptr(mr) + begin;
 }
 
-static void unmap_ram(void *ram, hwaddr length, bool is_write)
+/* May be without the BQL: the last reference to a slave's RAM is @owner. */
+static void unmap_ram(void *ram, hwaddr length, bool is_write,
+                      SDMRemoteRAM *owner)
 {
     address_space_unmap(&address_space_memory, ram, length, is_write,
                         is_write ? length : 0);
+    if (owner) {
+        sdm_remote_ram_unref(owner);
+    }
 }
 
 static void write_status(SDMDma *dma, Transfer *t, Wakeup *wakeup)
@@ -205,14 +219,14 @@ static void write_status(SDMDma *dma, Transfer *t, Wakeup *wakeup)
     }
     qatomic_set((uint32_t *)(t->descriptor + SDM_DMA_DESC_STATUS),
                 cpu_to_le32(t->status));
-    unmap_ram(t->descriptor, SDM_DMA_DESC_SIZE, true);
+    unmap_ram(t->descriptor, SDM_DMA_DESC_SIZE, true, t->descriptor_owner);
 }
 
 static void transfer_finish(SDMDma *dma, Transfer *t, Wakeup *wakeup)
 {
     trace_sdm_dma_end(dma->tail, t->status);
     if (t->local) {
-        unmap_ram(t->local, t->length, is_read(t));
+        unmap_ram(t->local, t->length, is_read(t), t->local_owner);
     }
     /* The data before the status, the status before the interrupt. */
     smp_wmb();
@@ -226,7 +240,7 @@ static void transfer_finish(SDMDma *dma, Transfer *t, Wakeup *wakeup)
         wakeup->changed = true;
     }
     if (t->ram) {
-        object_unref(OBJECT(t->ram));
+        sdm_remote_ram_unref(t->ram);
     }
     g_free(t);
 }
@@ -335,12 +349,15 @@ static bool frame_begin(SDMDma *dma, const Frame *frame)
 static void frame_send(SDMDma *dma)
 {
     Frame *frame = dma->open;
+    SDMRemoteRAM *ram;
     uint32_t cause;
 
     if (!frame) {
         return;
     }
     dma->open = NULL;
+    /* Once it has begun the end may come at any time, of the frame, too. */
+    ram = sdm_remote_ram_ref(frame->ram);
     frame->request.done = frame_done;
     frame->request.iov = frame->iov;
     frame->request.niov = frame->count;
@@ -348,15 +365,14 @@ static void frame_send(SDMDma *dma)
         cause = SDM_ERR_LOST;
     } else if (frame->op == SDM_DMA_READ) {
         frame->request.length = frame->length;
-        cause = sdm_remote_ram_read(frame->ram, &frame->request,
-                                    frame->offset);
+        cause = sdm_remote_ram_read(ram, &frame->request, frame->offset);
     } else {
-        cause = sdm_remote_ram_write(frame->ram, &frame->request,
-                                     frame->offset);
+        cause = sdm_remote_ram_write(ram, &frame->request, frame->offset);
     }
     if (cause) {
         frame_end(frame, cause);
     }
+    sdm_remote_ram_unref(ram);
 }
 
 static Frame *frame_new(Transfer *t, uint64_t offset)
@@ -461,7 +477,7 @@ static uint32_t transfer_check(Transfer *t, uint16_t peer, uint32_t reserved)
         return SDM_DMA_RANGE;
     }
     if (op != SDM_DMA_FILL) {
-        t->local = map_ram(t->addr, t->length, is_read(t));
+        t->local = map_ram(t->addr, t->length, is_read(t), &t->local_owner);
         if (!t->local) {
             return SDM_DMA_BAD_ADDRESS;
         }
@@ -478,7 +494,8 @@ static void transfer_start(SDMDma *dma, hwaddr descriptor)
 
     t->dma = dma;
     /* It was there when the engine was switched on. */
-    t->descriptor = map_ram(descriptor, sizeof(d), true);
+    t->descriptor = map_ram(descriptor, sizeof(d), true,
+                            &t->descriptor_owner);
     if (t->descriptor) {
         /* A copy: what has been checked does not change. */
         memcpy(d, t->descriptor, sizeof(d));
@@ -586,6 +603,7 @@ static void *dma_thread(void *opaque)
 static bool ring_is_valid(const SDMDma *dma)
 {
     hwaddr length = (hwaddr)dma->ring_size * SDM_DMA_DESC_SIZE;
+    SDMRemoteRAM *owner;
     void *ring;
 
     if (dma->ring % 64 || !is_power_of_2(dma->ring_size) ||
@@ -593,10 +611,9 @@ static bool ring_is_valid(const SDMDma *dma)
         dma->ring_size > SDM_DMA_RING_SIZE_MAX) {
         return false;
     }
-    ring = map_ram(dma->ring, length, true);
+    ring = map_ram(dma->ring, length, true, &owner);
     if (ring) {
-        /* Under the BQL: this may be the last one who knows that memory. */
-        address_space_unmap(&address_space_memory, ring, length, false, 0);
+        unmap_ram(ring, length, false, owner);
     }
     return ring;
 }

@@ -456,7 +456,7 @@ SDMRemoteRAM *memory_backend_network_get_ram(MemoryBackendNetwork *nm,
     if (!nm->master || id >= SDM_MAX_IDS || !nm->rams[id]) {
         return NULL;
     }
-    return SDM_REMOTE_RAM(object_ref(OBJECT(nm->rams[id])));
+    return sdm_remote_ram_ref(nm->rams[id]);
 }
 
 bool memory_backend_network_slave(MemoryBackendNetwork *nm, uint32_t id,

@@ -44,7 +44,6 @@ struct SDMRemoteRequest {
 
     QLIST_ENTRY(SDMRemoteRequest) next;
     uint32_t tag;
-    bool listed;
 };
 
 /**
@@ -72,6 +71,19 @@ void sdm_remote_ram_map(SDMRemoteRAM *ram, MemoryRegion *window,
  * requests end.
  */
 void sdm_remote_ram_end(SDMRemoteRAM *ram);
+
+/*
+ * Any thread, also without the BQL, which the end of the object itself needs:
+ * keep it, for somebody who keeps it already, and let it go.
+ */
+SDMRemoteRAM *sdm_remote_ram_ref(SDMRemoteRAM *ram);
+void sdm_remote_ram_unref(SDMRemoteRAM *ram);
+
+/*
+ * Under RCU: the RAM that @mr is the region of, kept, in *@ram, or NULL if it
+ * is another region. False if its connection is over.
+ */
+bool sdm_remote_ram_of_region(MemoryRegion *mr, SDMRemoteRAM **ram);
 
 /*
  * Main loop: the connection is over. The region is unmapped, and freed when
