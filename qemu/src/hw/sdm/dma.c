@@ -21,9 +21,11 @@
 #include "qemu/rcu.h"
 #include "qemu/thread.h"
 #include "qemu/timer.h"
+#include "qemu/units.h"
 #include "sdm/sdm-regs.h"
 #include "dma.h"
 #include "kick.h"
+#include "memory-server.h"
 #include "remote-ram.h"
 #include "trace.h"
 
@@ -35,6 +37,16 @@
 
 /* Bytes that slaves have been asked for and have not sent yet. */
 #define MAX_READ_AHEAD (8u * SDM_PROTO_MAX_DATA)
+
+/*
+ * Bytes that slaves have been asked to fill and have not filled yet, and of one
+ * frame: a load waits until its slave has filled them.
+ */
+#define MAX_FILL_AHEAD (64u * MiB)
+#define MAX_FILL (16u * MiB)
+
+/* Whoever is late gets so much more, in case that this process was it, ms. */
+#define GRACE_MS 20
 
 typedef struct Transfer Transfer;
 
@@ -107,7 +119,8 @@ struct SDMDma {
     QSIMPLEQ_HEAD(, Transfer) transfers;
     uint32_t num_transfers;
     uint32_t read_ahead;
-    uint64_t progress; /* counts parts that ended */
+    uint32_t fill_ahead;
+    int64_t alive; /* last sign of life of the first one's slave, ns */
 };
 
 static void dma_kick(void *opaque)
@@ -255,25 +268,52 @@ static void transfer_end_locked(Transfer *t, uint32_t status, Wakeup *wakeup)
         t->status = status;
     }
     t->left--;
-    dma->progress++;
     while ((first = QSIMPLEQ_FIRST(&dma->transfers)) && !first->left) {
         QSIMPLEQ_REMOVE_HEAD(&dma->transfers, next);
         transfer_finish(dma, first, wakeup);
+        dma->alive = get_clock();
     }
     /* It may also wait for the last one, to say that the engine is off. */
     wakeup->thread |= dma->full || (!first && !dma->enable);
+}
+
+static void note_life_locked(SDMDma *dma, const SDMRemoteRAM *ram)
+{
+    Transfer *first = QSIMPLEQ_FIRST(&dma->transfers);
+
+    if (first && first->ram == ram) {
+        dma->alive = get_clock();
+    }
+}
+
+/* What counts the bytes that are asked for by such an operation, or NULL. */
+static uint32_t *ahead_of(SDMDma *dma, uint16_t op, uint32_t *max)
+{
+    switch (op) {
+    case SDM_DMA_READ:
+        *max = MAX_READ_AHEAD;
+        return &dma->read_ahead;
+    case SDM_DMA_FILL:
+        *max = MAX_FILL_AHEAD;
+        return &dma->fill_ahead;
+    default:
+        return NULL;
+    }
 }
 
 static void frame_end(Frame *frame, uint32_t cause)
 {
     SDMDma *dma = frame->dma;
     Wakeup wakeup = { 0 };
+    uint32_t *ahead, max;
     unsigned i;
 
     WITH_QEMU_LOCK_GUARD(&dma->lock) {
-        if (frame->op == SDM_DMA_READ) {
-            dma->read_ahead -= frame->length;
+        ahead = ahead_of(dma, frame->op, &max);
+        if (ahead) {
+            *ahead -= frame->length;
         }
+        note_life_locked(dma, frame->ram);
         for (i = 0; i < frame->count; i++) {
             transfer_end_locked(frame->transfers[i], status_of_cause(cause),
                                 &wakeup);
@@ -293,56 +333,73 @@ static void frame_done(SDMRemoteRequest *request, uint32_t cause)
  * The start of transfers. Only by the thread, without the lock
  */
 
-static void fill_pattern(uint8_t *to, uint32_t length, uint64_t pattern)
-{
-    uint32_t i;
-
-    for (i = 0; i < length; i++) {
-        to[i] = pattern >> (i % 8 * 8);
-    }
-}
-
-/* The slave's RAM is here: copy. */
+/* The slave's RAM is here: copy. The other side may be the same RAM. */
 static void transfer_copy(Transfer *t, uint8_t *remote)
 {
     remote += t->offset;
     switch (t->flags & SDM_DMA_OP_MASK) {
     case SDM_DMA_WRITE:
-        memcpy(remote, t->local, t->length);
+        memmove(remote, t->local, t->length);
         break;
     case SDM_DMA_READ:
-        memcpy(t->local, remote, t->length);
+        memmove(t->local, remote, t->length);
         break;
     default:
-        fill_pattern(remote, t->length, t->addr);
+        sdm_memory_fill(remote, t->length, t->addr);
         break;
     }
     /* A signal that is sent after the end of this must not overtake it. */
     smp_mb();
 }
 
+/*
+ * Wait for the end of something. A slave that does not answer is dropped; that
+ * ends it all. Slaves answer in order, and so do descriptors: if one hangs the
+ * first transfer is one of it sooner or later, however much there is to do
+ * with others.
+ */
+static void wait_for_slaves(SDMDma *dma)
+{
+    SDMRemoteRAM *ram = QSIMPLEQ_FIRST(&dma->transfers)->ram;
+    int64_t alive = dma->alive;
+    int64_t left = alive + sdm_remote_ram_timeout(ram) * (int64_t)SCALE_MS -
+                   get_clock();
+
+    qemu_cond_timedwait(&dma->work, &dma->lock,
+                        left > 0 ? DIV_ROUND_UP(left, SCALE_MS) : GRACE_MS);
+    if (left <= 0 && dma->alive == alive) {
+        /* So it is still the first one's. */
+        sdm_remote_ram_fail(ram);
+        dma->alive = get_clock();
+    }
+}
+
 /* Wait until a frame may be sent. False if it must not be any more. */
 static bool frame_begin(SDMDma *dma, const Frame *frame)
 {
+    uint32_t *ahead, max;
+
     QEMU_LOCK_GUARD(&dma->lock);
 
-    if (frame->op != SDM_DMA_READ) {
-        return !dma->abort;
-    }
-    dma->full = true;
-    while (!dma->abort &&
-           dma->read_ahead + frame->length > MAX_READ_AHEAD) {
-        /* Ends: by answers, or by the timeout of dma_thread_wait(). */
-        if (!qemu_cond_timedwait(&dma->work, &dma->lock,
-                                 sdm_remote_ram_timeout(frame->ram))) {
-            sdm_remote_ram_fail(frame->ram);
-            break;
+    ahead = ahead_of(dma, frame->op, &max);
+    if (ahead) {
+        dma->full = true;
+        while (!dma->abort && *ahead + frame->length > max) {
+            wait_for_slaves(dma);
         }
+        dma->full = false;
+        /* Whatever happens: frame_end() takes it back. */
+        *ahead += frame->length;
     }
-    dma->full = false;
-    /* Whatever happens: frame_end() takes it back. */
-    dma->read_ahead += frame->length;
     return !dma->abort;
+}
+
+/* A frame has been sent, which may have taken long. */
+static void frame_sent(SDMDma *dma, const SDMRemoteRAM *ram)
+{
+    QEMU_LOCK_GUARD(&dma->lock);
+
+    note_life_locked(dma, ram);
 }
 
 /* Send what has been collected. */
@@ -371,6 +428,8 @@ static void frame_send(SDMDma *dma)
     }
     if (cause) {
         frame_end(frame, cause);
+    } else {
+        frame_sent(dma, ram);
     }
     sdm_remote_ram_unref(ram);
 }
@@ -425,37 +484,44 @@ static uint32_t frame_add(Transfer *t, uint32_t at)
     return length;
 }
 
-static void transfer_fill(Transfer *t)
+static void fill_part(Transfer *t, uint32_t at, uint32_t length)
 {
-    Frame *frame = frame_new(t, t->offset);
+    Frame *frame = frame_new(t, t->offset + at);
     uint32_t cause;
 
     frame->request.done = frame_done;
+    frame->length = length;
     frame->transfers[frame->count++] = t;
     WITH_QEMU_LOCK_GUARD(&t->dma->lock) {
         t->left++;
     }
     cause = frame_begin(t->dma, frame) ?
-            sdm_remote_ram_fill(t->ram, &frame->request, t->offset, t->length,
-                                t->addr) : SDM_ERR_LOST;
+            sdm_remote_ram_fill(t->ram, &frame->request, t->offset + at,
+                                length, t->addr) : SDM_ERR_LOST;
     if (cause) {
         frame_end(frame, cause);
     }
 }
 
+/* In parts that begin with the beginning of the pattern. */
+static uint32_t transfer_fill(Transfer *t, uint32_t at)
+{
+    uint32_t length = MIN(t->length - at, MAX_FILL);
+
+    frame_send(t->dma);
+    fill_part(t, at, length);
+    return length;
+}
+
 /* The slave's RAM is elsewhere. */
 static void transfer_send(Transfer *t)
 {
+    bool fill = (t->flags & SDM_DMA_OP_MASK) == SDM_DMA_FILL;
     uint32_t at = 0;
 
-    if ((t->flags & SDM_DMA_OP_MASK) == SDM_DMA_FILL) {
-        frame_send(t->dma);
-        transfer_fill(t);
-        return;
-    }
     /* What comes after a failure is not started. */
     while (at < t->length && qatomic_read(&t->status) == SDM_DMA_OK) {
-        at += frame_add(t, at);
+        at += fill ? transfer_fill(t, at) : frame_add(t, at);
     }
 }
 
@@ -510,6 +576,9 @@ static void transfer_start(SDMDma *dma, hwaddr descriptor)
     trace_sdm_dma_start(t->addr, t->offset, t->length, t->flags);
 
     WITH_QEMU_LOCK_GUARD(&dma->lock) {
+        if (QSIMPLEQ_EMPTY(&dma->transfers)) {
+            dma->alive = get_clock();
+        }
         QSIMPLEQ_INSERT_TAIL(&dma->transfers, t, next);
         dma->num_transfers++;
     }
@@ -539,16 +608,10 @@ static bool may_start(SDMDma *dma)
            dma->num_transfers < MAX_TRANSFERS;
 }
 
-/*
- * Wait for something to start, or for the end of what is under way. A slave
- * that does not answer is dropped; that ends it all.
- */
+/* Wait for something to start, or for the end of what is under way. */
 static void dma_thread_wait(SDMDma *dma)
 {
-    Transfer *first = QSIMPLEQ_FIRST(&dma->transfers);
-    uint64_t progress = dma->progress;
-
-    if (!first) {
+    if (QSIMPLEQ_EMPTY(&dma->transfers)) {
         if (!dma->enable) {
             dma->busy = false;
             qemu_cond_broadcast(&dma->idle);
@@ -557,12 +620,7 @@ static void dma_thread_wait(SDMDma *dma)
         return;
     }
     dma->full = dma->enable && dma->next != dma->head;
-    if (!qemu_cond_timedwait(&dma->work, &dma->lock,
-                             sdm_remote_ram_timeout(first->ram)) &&
-        dma->progress == progress) {
-        /* So it is still the first one. */
-        sdm_remote_ram_fail(first->ram);
-    }
+    wait_for_slaves(dma);
     dma->full = false;
 }
 
@@ -650,8 +708,8 @@ static void write_head(SDMDma *dma, uint32_t value, Wakeup *wakeup)
         wakeup->changed = true;
         return;
     }
+    wakeup->thread = value != dma->head;
     dma->head = value;
-    wakeup->thread = true;
 }
 
 uint32_t sdm_dma_read(SDMDma *dma, hwaddr addr)
