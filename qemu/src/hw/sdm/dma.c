@@ -22,6 +22,7 @@
 #include "qemu/thread.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
+#include "system/runstate.h"
 #include "sdm/sdm-regs.h"
 #include "dma.h"
 #include "kick.h"
@@ -93,6 +94,7 @@ struct SDMDma {
     void (*changed)(void *opaque);
     void *opaque;
     SDMKick *kick;
+    VMChangeStateEntry *vm_state;
     QemuThread thread;
     Frame *open; /* the thread's: not sent yet, may grow */
     bool thread_runs; /* main loop, vCPUs: under the BQL */
@@ -111,6 +113,8 @@ struct SDMDma {
     bool enable;
     bool busy;
     bool abort; /* a reset waits: start nothing, not even the rest */
+    bool stopped; /* the machine is: start nothing for now */
+    uint32_t active; /* who may access guest memory: frames, and the thread */
     uint32_t head;
     uint32_t next; /* descriptor to start */
     uint32_t tail;
@@ -134,12 +138,16 @@ static void dma_kick(void *opaque)
 typedef struct Wakeup {
     bool thread;
     bool changed;
+    bool idle;
 } Wakeup;
 
 static void dma_wake(SDMDma *dma, Wakeup wakeup)
 {
     if (wakeup.thread) {
         qemu_cond_signal(&dma->work);
+    }
+    if (wakeup.idle) {
+        qemu_cond_broadcast(&dma->idle);
     }
     if (wakeup.changed) {
         sdm_kick(dma->kick);
@@ -301,6 +309,12 @@ static uint32_t *ahead_of(SDMDma *dma, uint16_t op, uint32_t *max)
     }
 }
 
+static void end_active_locked(SDMDma *dma, Wakeup *wakeup)
+{
+    dma->active--;
+    wakeup->idle |= dma->stopped && !dma->active;
+}
+
 static void frame_end(Frame *frame, uint32_t cause)
 {
     SDMDma *dma = frame->dma;
@@ -318,6 +332,7 @@ static void frame_end(Frame *frame, uint32_t cause)
             transfer_end_locked(frame->transfers[i], status_of_cause(cause),
                                 &wakeup);
         }
+        end_active_locked(dma, &wakeup);
     }
     dma_wake(dma, wakeup);
     g_free(frame);
@@ -374,6 +389,18 @@ static void wait_for_slaves(SDMDma *dma)
     }
 }
 
+/* The thread: wait while the machine is stopped. */
+static void pause_locked(SDMDma *dma)
+{
+    while (dma->stopped && !dma->abort) {
+        if (!--dma->active) {
+            qemu_cond_broadcast(&dma->idle);
+        }
+        qemu_cond_wait(&dma->work, &dma->lock);
+        dma->active++;
+    }
+}
+
 /* Wait until a frame may be sent. False if it must not be any more. */
 static bool frame_begin(SDMDma *dma, const Frame *frame)
 {
@@ -382,15 +409,18 @@ static bool frame_begin(SDMDma *dma, const Frame *frame)
     QEMU_LOCK_GUARD(&dma->lock);
 
     ahead = ahead_of(dma, frame->op, &max);
+    pause_locked(dma);
+    /* Whatever happens: frame_end() takes back what is counted here. */
     if (ahead) {
         dma->full = true;
         while (!dma->abort && *ahead + frame->length > max) {
             wait_for_slaves(dma);
+            pause_locked(dma);
         }
         dma->full = false;
-        /* Whatever happens: frame_end() takes it back. */
         *ahead += frame->length;
     }
+    dma->active++;
     return !dma->abort;
 }
 
@@ -586,6 +616,9 @@ static void transfer_start(SDMDma *dma, hwaddr descriptor)
         remote = sdm_remote_ram_host(t->ram);
         if (remote) {
             frame_send(dma);
+            WITH_QEMU_LOCK_GUARD(&dma->lock) {
+                pause_locked(dma);
+            }
             transfer_copy(t, remote);
         } else {
             transfer_send(t);
@@ -593,6 +626,7 @@ static void transfer_start(SDMDma *dma, hwaddr descriptor)
     }
     WITH_QEMU_LOCK_GUARD(&dma->lock) {
         transfer_end_locked(t, SDM_DMA_OK, &wakeup);
+        end_active_locked(dma, &wakeup);
     }
     dma_wake(dma, wakeup);
 }
@@ -604,7 +638,7 @@ static void transfer_start(SDMDma *dma, hwaddr descriptor)
 
 static bool may_start(SDMDma *dma)
 {
-    return dma->enable && dma->next != dma->head &&
+    return dma->enable && !dma->stopped && dma->next != dma->head &&
            dma->num_transfers < MAX_TRANSFERS;
 }
 
@@ -635,9 +669,16 @@ static void *dma_thread(void *opaque)
 
         if (!may_start(dma)) {
             if (dma->open) {
+                Wakeup wakeup = { 0 };
+
+                dma->active++;
                 qemu_mutex_unlock(&dma->lock);
                 frame_send(dma);
                 qemu_mutex_lock(&dma->lock);
+                end_active_locked(dma, &wakeup);
+                if (wakeup.idle) {
+                    qemu_cond_broadcast(&dma->idle);
+                }
             } else {
                 dma_thread_wait(dma);
             }
@@ -646,6 +687,7 @@ static void *dma_thread(void *opaque)
         descriptor = dma->ring + (uint64_t)(dma->next % dma->ring_size) *
                                  SDM_DMA_DESC_SIZE;
         dma->next++;
+        dma->active++;
         qemu_mutex_unlock(&dma->lock);
         transfer_start(dma, descriptor);
         qemu_mutex_lock(&dma->lock);
@@ -832,6 +874,27 @@ void sdm_dma_reset(SDMDma *dma)
     dma->status = 0;
 }
 
+/*
+ * Guest memory stays as it is while the machine is stopped. Only a slave that
+ * does not answer in time may still write to it, rather than lose its link.
+ */
+static void vm_state_changed(void *opaque, bool running, RunState state)
+{
+    SDMDma *dma = opaque;
+    unsigned timeout_ms = memory_backend_network_timeout(dma->nm);
+    int64_t end = get_clock() + timeout_ms * (int64_t)SCALE_MS;
+    int64_t left;
+
+    QEMU_LOCK_GUARD(&dma->lock);
+
+    dma->stopped = !running;
+    qemu_cond_signal(&dma->work);
+    while (dma->stopped && dma->active && (left = end - get_clock()) > 0) {
+        qemu_cond_timedwait(&dma->idle, &dma->lock,
+                            DIV_ROUND_UP(left, SCALE_MS));
+    }
+}
+
 SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, void (*changed)(void *opaque),
                     void *opaque)
 {
@@ -845,6 +908,7 @@ SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, void (*changed)(void *opaque),
     qemu_cond_init(&dma->work);
     qemu_cond_init(&dma->idle);
     QSIMPLEQ_INIT(&dma->transfers);
+    dma->vm_state = qemu_add_vm_change_state_handler(vm_state_changed, dma);
     return dma;
 }
 
@@ -854,6 +918,7 @@ void sdm_dma_free(SDMDma *dma)
         return;
     }
     assert(!dma->thread_runs);
+    qemu_del_vm_change_state_handler(dma->vm_state);
     sdm_kick_free(dma->kick);
     qemu_cond_destroy(&dma->idle);
     qemu_cond_destroy(&dma->work);

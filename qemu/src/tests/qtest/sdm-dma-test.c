@@ -17,6 +17,7 @@
 static Rig *rig;
 static Machine *master, *slave;
 static uint64_t ring = RING;
+static uint32_t ring_size = RING_SIZE;
 static uint32_t head;
 
 static void ring_off(void)
@@ -66,14 +67,14 @@ static void put(uint64_t addr, uint64_t offset, uint32_t length,
     stl_le_p(d + SDM_DMA_DESC_LENGTH, length);
     stw_le_p(d + SDM_DMA_DESC_PEER, peer);
     stw_le_p(d + SDM_DMA_DESC_FLAGS, flags);
-    qtest_memwrite(master->qts, ring + head % RING_SIZE * SDM_DMA_DESC_SIZE,
+    qtest_memwrite(master->qts, ring + head % ring_size * SDM_DMA_DESC_SIZE,
                    d, sizeof(d));
     head++;
 }
 
 static uint32_t status(uint32_t index)
 {
-    return qtest_readl(master->qts, ring + index % RING_SIZE *
+    return qtest_readl(master->qts, ring + index % ring_size *
                        SDM_DMA_DESC_SIZE + SDM_DMA_DESC_STATUS);
 }
 
@@ -648,6 +649,268 @@ static void test_reset_with_irq(void)
     end();
 }
 
+/* In a stopped machine nothing moves. */
+static void test_stop(void)
+{
+    uint64_t value = 0x0123456789abcdef;
+    int round;
+
+    for (round = 0; round < 2; round++) {
+        start(round);
+        qtest_writeq(slave->qts, RAM_BASE + 0x1000, value);
+        qtest_qmp_assert_success(master->qts, "{ 'execute': 'stop' }");
+        put(DATA, 0x1000, 8, 1, SDM_DMA_READ);
+        set_reg(master, SDM_REG_DMA_HEAD, head);
+        g_usleep(100000);
+        g_assert_cmpint(get_reg(master, SDM_REG_DMA_TAIL), ==, 0);
+        g_assert_cmphex(qtest_readq(master->qts, DATA), ==, 0);
+        qtest_qmp_assert_success(master->qts, "{ 'execute': 'cont' }");
+        WAIT_FOR(get_reg(master, SDM_REG_DMA_TAIL) == head);
+        g_assert_cmphex(qtest_readq(master->qts, DATA), ==, value);
+
+        /* While much is under way; a reset does not wait for the end. */
+        put(DATA, 0, 200 * MiB, 1, SDM_DMA_READ);
+        put(DATA, 0, 200 * MiB, 1, SDM_DMA_READ);
+        set_reg(master, SDM_REG_DMA_HEAD, head);
+        qtest_qmp_assert_success(master->qts, "{ 'execute': 'stop' }");
+        qtest_writeq(master->qts, DATA + 150 * MiB, ~value);
+        qtest_writeq(master->qts, DATA + 50 * MiB, ~value);
+        g_usleep(100000);
+        g_assert_cmphex(qtest_readq(master->qts, DATA + 150 * MiB), ==, ~value);
+        g_assert_cmphex(qtest_readq(master->qts, DATA + 50 * MiB), ==, ~value);
+        check_reset(round);
+        qtest_qmp_assert_success(master->qts, "{ 'execute': 'cont' }");
+        ring_on();
+        round_trip(DATA, 0, 10000);
+        end();
+    }
+}
+
+/* A write that the slave acknowledges before it has read it, then it goes. */
+static void test_early_answer(void)
+{
+    struct sdm_proto_header header;
+    unsigned i, round;
+
+    for (round = 0; round < 5; round++) {
+        uint8_t buf[SDM_PROTO_HEADER_SIZE];
+
+        start_raw(WITH_TIMEOUT);
+        for (i = 0; i < RING_SIZE; i++) {
+            put(DATA + i * MiB, 0, 1 * MiB, 1, SDM_DMA_WRITE);
+        }
+        set_reg(master, SDM_REG_DMA_HEAD, head);
+        do {
+            g_assert_cmpint(recv(raw_fd, buf, sizeof(buf), MSG_WAITALL), ==,
+                            sizeof(buf));
+            g_assert_null(sdm_proto_parse_header(buf, &header));
+        } while (header.type == SDM_PROTO_STATE ||
+                 header.type == SDM_PROTO_CREDIT);
+        g_assert_cmphex(header.type, ==, SDM_PROTO_MEM_WRITE);
+        raw_send_header(raw_fd, SDM_PROTO_MEM_DATA, 0, 0, header.tag, 0);
+        WAIT_FOR(get_reg(master, SDM_REG_DMA_TAIL) == 1);
+        g_assert_cmpint(status(0), ==, SDM_DMA_OK);
+        shutdown(raw_fd, SHUT_RDWR);
+        WAIT_FOR(get_reg(master, SDM_REG_DMA_TAIL) == head);
+        g_assert_cmpint(status(head - 1), ==, SDM_DMA_NO_LINK);
+        expect_lost();
+        end_raw();
+    }
+}
+
+/* A real slave 2 beside the one made by hand. */
+static void start_second(bool mapped)
+{
+    const SlaveOptions options = { .memory = ",share=on" };
+
+    slave = start_slave(rig, mapped ? &options : NULL);
+    wait_peer_state(master, 2, SDM_PEER_RESET);
+}
+
+static void answer_read(void)
+{
+    g_autofree uint8_t *data = pattern(4 * KiB, 0);
+    struct sdm_proto_header header;
+
+    raw_expect(raw_fd, SDM_PROTO_MEM_READ, &header, NULL);
+    g_assert_cmpint(header.arg, ==, 4 * KiB);
+    raw_send_frame(raw_fd, SDM_PROTO_MEM_DATA, header.tag, SDM_MEM_OK, data,
+                   4 * KiB);
+}
+
+/*
+ * Transfers with a slave that goes are finished only when another slave, which
+ * is slow, has answered: in a thread that does not have the BQL.
+ */
+static void test_end_of_other_slave(void)
+{
+    int mapped;
+
+    for (mapped = 0; mapped < 2; mapped++) {
+        uint64_t window = WINDOW_BASE;
+
+        start_raw(NULL);
+        start_second(mapped);
+        window += get_reg64(master, SDM_REG_PEER(2, SDM_PEER_MEM_OFFSET_LO));
+        put(mapped ? window + 0x1000 : DATA, 0, 4 * KiB, 1, SDM_DMA_READ);
+        put(DATA + 1 * MiB, 0, 4 * KiB, 2, SDM_DMA_WRITE);
+        set_reg(master, SDM_REG_DMA_HEAD, head);
+        WAIT_FOR(raw_bytes() >= SDM_PROTO_HEADER_SIZE +
+                 sizeof(struct sdm_proto_mem));
+        g_usleep(50000);
+        kill_machine(slave);
+        wait_peer_state(master, 2, SDM_PEER_LOST);
+        expect_line(master, "*link to slave * lost: *");
+        wait_connected(master, 1);
+        g_assert_cmphex(qtest_readl(master->qts, window), ==, UINT32_MAX);
+        /* Until nobody else has a reference. */
+        g_usleep(200000);
+
+        g_assert_cmpint(get_reg(master, SDM_REG_DMA_TAIL), ==, 0);
+        answer_read();
+        WAIT_FOR(get_reg(master, SDM_REG_DMA_TAIL) == head);
+        g_assert_cmpint(status(0), ==, SDM_DMA_OK);
+        ring_off();
+        raw_leave(raw_fd);
+        quit_machine(master);
+        rig_free(rig);
+    }
+}
+
+/* A slave that hangs with all that may be read ahead: the other one stays. */
+static void test_read_ahead_of_hung_slave(void)
+{
+    unsigned i;
+
+    start_raw(WITH_TIMEOUT);
+    start_second(false);
+    for (i = 0; i < RING_SIZE; i++) {
+        put(DATA, 0, 1 * MiB, 1, SDM_DMA_READ);
+    }
+    set_reg(master, SDM_REG_DMA_HEAD, head);
+    WAIT_FOR(raw_bytes() >= RING_SIZE * (SDM_PROTO_HEADER_SIZE +
+                                         sizeof(struct sdm_proto_mem)));
+    /* The ring is full: turn it off and on to have another one. */
+    ring_off();
+    expect_lost();
+    wait_connected(master, 1);
+    close(raw_fd);
+
+    raw_fd = raw_join(rig);
+    wait_peer_state(master, 1, SDM_PEER_RESET);
+    set_reg(master, SDM_REG_DMA_RING_SIZE, 2 * RING_SIZE);
+    set_reg(master, SDM_REG_DMA_CONTROL, SDM_DMA_CTRL_ENABLE);
+    ring_size = 2 * RING_SIZE;
+    head = 0;
+    for (i = 0; i < RING_SIZE; i++) {
+        put(DATA, 0, 1 * MiB, 1, SDM_DMA_READ);
+    }
+    put(DATA, 0, 1 * MiB, 2, SDM_DMA_READ);
+    run();
+    for (i = 0; i < RING_SIZE; i++) {
+        g_assert_cmpint(status(i), ==, SDM_DMA_NO_LINK);
+    }
+    g_assert_cmpint(status(RING_SIZE), ==, SDM_DMA_OK);
+    expect_lost();
+    g_assert_cmphex(peer_state(master, 2), ==, SDM_PEER_RESET);
+    ring_size = RING_SIZE;
+    quit_machine(slave);
+    end_raw();
+}
+
+/* To write the same HEAD again and again does not help a slave that hangs. */
+static void test_head_again(void)
+{
+    gint64 begun;
+
+    start_raw(WITH_TIMEOUT);
+    put(DATA, 0, 4, 1, SDM_DMA_READ);
+    begun = g_get_monotonic_time();
+    while (get_reg(master, SDM_REG_DMA_TAIL) != head) {
+        set_reg(master, SDM_REG_DMA_HEAD, head);
+        g_usleep(TIMEOUT_MS * 1000 / 20);
+        g_assert_cmpint(g_get_monotonic_time() - begun, <,
+                        15 * G_TIME_SPAN_SECOND);
+    }
+    g_assert_cmpint(status(0), ==, SDM_DMA_NO_LINK);
+    expect_lost();
+    end_raw();
+}
+
+/* Fills are asked for in parts, and not too many at a time. */
+static void test_many_fills(void)
+{
+    struct sdm_proto_header header;
+    struct sdm_proto_hello_memory memory = raw_memory;
+    const RawHello hello = {
+        .hello = raw_hello,
+        .memory = &memory,
+        .signals = &raw_signals,
+    };
+    g_autofree uint8_t *payload = g_malloc(SDM_PROTO_MAX_FRAME);
+    uint64_t asked = 0, answered = 0, total;
+    unsigned i;
+
+    rig = rig_new_unix();
+    master = start_master(rig, NULL);
+    memory.size = SLAVE_SIZE;
+    raw_fd = raw_connect(rig);
+    raw_send_hello(raw_fd, &hello);
+    raw_expect(raw_fd, SDM_PROTO_WELCOME, NULL, NULL);
+    raw_expect(raw_fd, SDM_PROTO_STATE, NULL, NULL);
+    wait_peer_state(master, 1, SDM_PEER_RESET);
+    ring_on();
+    for (i = 0; i < RING_SIZE; i++) {
+        put(0x0123456789abcdef, 0, SLAVE_SIZE, 1, SDM_DMA_FILL);
+    }
+    set_reg(master, SDM_REG_DMA_HEAD, head);
+    for (total = RING_SIZE * SLAVE_SIZE; answered < total; ) {
+        struct sdm_proto_fill fill;
+
+        g_usleep(1000);
+        while (raw_bytes()) {
+            raw_expect(raw_fd, SDM_PROTO_MEM_FILL, &header, payload);
+            sdm_proto_parse_fill(payload, &fill);
+            g_assert_cmpint(fill.length, <=, 16 * MiB);
+            g_assert_cmphex(fill.offset, ==, asked % SLAVE_SIZE);
+            g_assert_cmphex(fill.pattern, ==, 0x0123456789abcdef);
+            asked += fill.length;
+            g_assert_cmpint(asked - answered, <=, 64 * MiB);
+            if (asked - answered == 64 * MiB) {
+                break;
+            }
+        }
+        if (asked > answered) {
+            /* Tags are given in turn: the oldest one is the first. */
+            raw_send_header(raw_fd, SDM_PROTO_MEM_DATA, 0, 0,
+                            header.tag - (asked - answered) / (16 * MiB) + 1,
+                            SDM_MEM_OK);
+            answered += 16 * MiB;
+        }
+    }
+    WAIT_FOR(get_reg(master, SDM_REG_DMA_TAIL) == head);
+    g_assert_cmpint(status(RING_SIZE - 1), ==, SDM_DMA_OK);
+    ring_off();
+    raw_leave(raw_fd);
+    quit_machine(master);
+    rig_free(rig);
+}
+
+/* A copy inside of the RAM of one slave, with itself. */
+static void test_overlap(void)
+{
+    g_autofree uint8_t *data = pattern(100000, 3);
+    g_autofree uint8_t *seen = g_malloc(100000);
+
+    start(true);
+    qtest_memwrite(slave->qts, RAM_BASE + 0x1000, data, 100000);
+    g_assert_cmpint(transfer(WINDOW_BASE + 0x1000, 0x1801, 100000, 1,
+                             SDM_DMA_WRITE), ==, SDM_DMA_OK);
+    qtest_bufread(slave->qts, RAM_BASE + 0x1801, seen, 100000);
+    g_assert_cmpmem(data, 100000, seen, 100000);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -669,6 +932,14 @@ int main(int argc, char **argv)
     qtest_add_func("sdm/dma/reset-dying-slave", test_reset_dying_slave);
     qtest_add_func("sdm/dma/reset-slow-slave", test_reset_slow_slave);
     qtest_add_func("sdm/dma/reset-with-irq", test_reset_with_irq);
+    qtest_add_func("sdm/dma/stop", test_stop);
+    qtest_add_func("sdm/dma/early-answer", test_early_answer);
+    qtest_add_func("sdm/dma/end-of-other-slave", test_end_of_other_slave);
+    qtest_add_func("sdm/dma/read-ahead-of-hung-slave",
+                   test_read_ahead_of_hung_slave);
+    qtest_add_func("sdm/dma/head-again", test_head_again);
+    qtest_add_func("sdm/dma/many-fills", test_many_fills);
+    qtest_add_func("sdm/dma/overlap", test_overlap);
 
     return g_test_run();
 }
