@@ -15,6 +15,7 @@
 #include "qemu/iov.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
+#include "qemu/mmap-alloc.h"
 #include "qemu/thread.h"
 #include "sdm/sdm-regs.h"
 #include "kick.h"
@@ -448,6 +449,12 @@ SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size, int fd,
     SDMRemoteRAM *ram = SDM_REMOTE_RAM(object_new(TYPE_SDM_REMOTE_RAM));
     g_autofree char *name =
         g_strdup_printf("sdm-slave-ram-%u", multi_socket_peer_id(peer));
+    uint32_t flags = RAM_SHARED;
+
+    /* Huge pages are reserved now, or the first access to one could fail. */
+    if (qemu_fd_getpagesize(fd) == qemu_real_host_page_size()) {
+        flags |= RAM_NORESERVE;
+    }
 
     ram->users = 1;
     ram->peer = multi_socket_peer_ref(peer);
@@ -460,9 +467,7 @@ SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size, int fd,
         memory_region_init_io(&ram->mr, OBJECT(ram), &remote_ram_ops, ram,
                               name, size);
     } else if (memory_region_init_ram_from_fd(&ram->mr, OBJECT(ram), name,
-                                              size,
-                                              RAM_SHARED | RAM_NORESERVE, fd,
-                                              0, errp)) {
+                                              size, flags, fd, 0, errp)) {
         ram->mapped = true;
     } else {
         close(fd);

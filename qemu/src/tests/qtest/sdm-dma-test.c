@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include "qemu/bswap.h"
 #include "sdm/raw.h"
 
@@ -30,7 +31,7 @@ static void ring_on(void)
 {
     set_reg(master, SDM_REG_DMA_RING_LO, ring);
     set_reg(master, SDM_REG_DMA_RING_HI, 0);
-    set_reg(master, SDM_REG_DMA_RING_SIZE, RING_SIZE);
+    set_reg(master, SDM_REG_DMA_RING_SIZE, ring_size);
     set_reg(master, SDM_REG_DMA_CONTROL, SDM_DMA_CTRL_ENABLE);
     g_assert_cmphex(get_reg(master, SDM_REG_DMA_CONTROL), ==,
                     SDM_DMA_CTRL_ENABLE | SDM_DMA_CTRL_BUSY);
@@ -782,26 +783,9 @@ static void test_read_ahead_of_hung_slave(void)
 {
     unsigned i;
 
+    ring_size = 2 * RING_SIZE;
     start_raw(WITH_TIMEOUT);
     start_second(false);
-    for (i = 0; i < RING_SIZE; i++) {
-        put(DATA, 0, 1 * MiB, 1, SDM_DMA_READ);
-    }
-    set_reg(master, SDM_REG_DMA_HEAD, head);
-    WAIT_FOR(raw_bytes() >= RING_SIZE * (SDM_PROTO_HEADER_SIZE +
-                                         sizeof(struct sdm_proto_mem)));
-    /* The ring is full: turn it off and on to have another one. */
-    ring_off();
-    expect_lost();
-    wait_connected(master, 1);
-    close(raw_fd);
-
-    raw_fd = raw_join(rig);
-    wait_peer_state(master, 1, SDM_PEER_RESET);
-    set_reg(master, SDM_REG_DMA_RING_SIZE, 2 * RING_SIZE);
-    set_reg(master, SDM_REG_DMA_CONTROL, SDM_DMA_CTRL_ENABLE);
-    ring_size = 2 * RING_SIZE;
-    head = 0;
     for (i = 0; i < RING_SIZE; i++) {
         put(DATA, 0, 1 * MiB, 1, SDM_DMA_READ);
     }
@@ -911,6 +895,73 @@ static void test_overlap(void)
     end();
 }
 
+/* A slave could take the pages of such a file away, and kill the master. */
+static void test_hugetlb(void)
+{
+    static const struct {
+        const char *memory;
+        bool accepted;
+    } cases[] = {
+        { NULL, false },
+        { ",hugetlb=on", true },
+    };
+    struct sdm_proto_hello_memory memory = raw_memory;
+    const RawHello hello = {
+        .hello = raw_hello,
+        .memory = &memory,
+        .signals = &raw_signals,
+    };
+    int file = memfd_create("sdm-test", MFD_CLOEXEC | MFD_ALLOW_SEALING |
+                            MFD_HUGETLB);
+    struct sdm_proto_header header;
+    struct stat st;
+    void *pages;
+    unsigned i;
+
+    if (file < 0 || fstat(file, &st) < 0) {
+        g_test_skip("no huge pages on this host");
+        return;
+    }
+    memory.size = st.st_blksize;
+    memory.flags = SDM_PROTO_MEMORY_FD;
+    g_assert_cmpint(ftruncate(file, memory.size), ==, 0);
+    g_assert_cmpint(fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), ==,
+                    0);
+    pages = mmap(NULL, memory.size, PROT_READ | PROT_WRITE, MAP_SHARED, file,
+                 0);
+    for (i = 0; i < ARRAY_SIZE(cases); i++) {
+        /* What is accepted is reserved: without pages there is no slave. */
+        bool accepted = cases[i].accepted && pages != MAP_FAILED;
+
+        rig = rig_new_unix();
+        master = start_master(rig, &(MasterOptions) {
+            .memory = cases[i].memory
+        });
+        raw_fd = raw_connect(rig);
+        raw_send_hello_file(raw_fd, &hello, file);
+        raw_receive(raw_fd, &header, NULL);
+        if (accepted) {
+            g_assert_cmphex(header.type, ==, SDM_PROTO_WELCOME);
+            wait_peer_state(master, 1, SDM_PEER_RESET);
+            qtest_writel(master->qts, WINDOW_BASE + 8, 0x1234);
+            g_assert_cmphex(*(uint32_t *)(pages + 8), ==, 0x1234);
+            raw_leave(raw_fd);
+        } else {
+            g_assert_cmphex(header.type, ==, SDM_PROTO_REJECT);
+            g_assert_cmpint(header.arg, ==, SDM_REJECT_MEMORY);
+            raw_expect_end(raw_fd);
+            expect_line(master, cases[i].accepted ? "*refused a slave *" :
+                        "*refused a slave * made of huge pages: *");
+        }
+        quit_machine(master);
+        rig_free(rig);
+    }
+    if (pages != MAP_FAILED) {
+        munmap(pages, memory.size);
+    }
+    close(file);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -940,6 +991,7 @@ int main(int argc, char **argv)
     qtest_add_func("sdm/dma/head-again", test_head_again);
     qtest_add_func("sdm/dma/many-fills", test_many_fills);
     qtest_add_func("sdm/dma/overlap", test_overlap);
+    qtest_add_func("sdm/dma/hugetlb", test_hugetlb);
 
     return g_test_run();
 }
