@@ -58,14 +58,15 @@ class Scenario:
         return machine
 
     def master(self, address, slaves=2, memory=1024, window=512, limit=True, append="", kit=None, device="",
-               options=()):
+               backend="", options=()):
         """Adds a master with a window."""
         kit = kit or self.kit
         limit = f"mem={memory - window}M " if limit else ""
         return self.machine("master", [
             "-kernel", kit.kernel, "-initrd", kit.master_initrd, "-M", "virt", "-m", f"{memory}M",
             "-object", f"multi-socket-backend,id=sock,listen,{address}",
-            "-object", f"memory-backend-network,id=mem,size={memory}M,shared-size={window}M,socket=sock,master",
+            "-object", f"memory-backend-network,id=mem,size={memory}M,shared-size={window}M,socket=sock,master"
+            f"{backend}",
             "-object", "sdm-communication-socket,id=scomm,socket=sock",
             "-device", f"sdm-platform,comm=scomm,master,num-slaves={slaves}{device}",
             "-append", f"{limit}panic_on_warn=1 panic=-1 kunit.enable=1 {append}", "-numa", "node,memdev=mem",

@@ -478,7 +478,7 @@ class HugePages(Shared):
 
     name = "hugetlb"
     memory = 192
-    pair = {"unix": True, "ram": ",share=on,hugetlb=on"}
+    pair = {"unix": True, "ram": ",share=on,hugetlb=on", "backend": ",hugetlb=on"}
 
     def run(self):
         # For a slave that is started again, too: the master lets go of the old one's a little later.

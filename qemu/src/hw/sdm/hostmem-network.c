@@ -25,6 +25,7 @@
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
 #include "qemu/memfd.h"
+#include "qemu/mmap-alloc.h"
 #include "qom/object_interfaces.h"
 #include "exec/translation-block.h"
 #include "hw/core/cpu.h"
@@ -266,11 +267,16 @@ static void nm_describe(void *opaque, MultiSocketPeer *peer, GByteArray *body)
     }
 }
 
+static bool is_hugetlb(int fd)
+{
+    return qemu_fd_getpagesize(fd) != qemu_real_host_page_size();
+}
+
 /*
  * A slave may pass its RAM itself. It must not be able to take it away again:
  * an access to what is beyond the end of a file kills the process.
  */
-static bool nm_check_fd(MultiSocketPeer *peer,
+static bool nm_check_fd(MemoryBackendNetwork *nm, MultiSocketPeer *peer,
                         const struct sdm_proto_hello_memory *mem, int *fd,
                         Error **errp)
 {
@@ -292,6 +298,14 @@ static bool nm_check_fd(MultiSocketPeer *peer,
         st.st_size < mem->size) {
         error_setg(errp, "the file that it passes as its RAM is too small or "
                    "not sealed against shrinking");
+        close(*fd);
+        *fd = -1;
+        return false;
+    }
+    /* ... as does one to a huge page if there is none left. */
+    if (!nm->hugetlb && is_hugetlb(*fd)) {
+        error_setg(errp, "the file that it passes as its RAM is made of huge "
+                   "pages: that needs hugetlb=on here, too");
         close(*fd);
         *fd = -1;
         return false;
@@ -320,7 +334,7 @@ static bool nm_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
         error_setg(errp, "protocol violation: %s", what);
         return false;
     }
-    if (!nm_check_fd(peer, &mem, &fd, errp)) {
+    if (!nm_check_fd(nm, peer, &mem, &fd, errp)) {
         *code = SDM_REJECT_MEMORY;
         return false;
     }
@@ -374,6 +388,16 @@ static void nm_connected(void *opaque, MultiSocketPeer *peer)
     if (ram) {
         sdm_remote_ram_map(ram, &nm->window, nm->map.slots[id].offset);
         nm_set_ram(nm, id, ram);
+    }
+}
+
+static void nm_broken(void *opaque, MultiSocketPeer *peer)
+{
+    MemoryBackendNetwork *nm = opaque;
+    void *data = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
+
+    if (nm->master && data) {
+        sdm_remote_ram_end(data);
     }
 }
 
@@ -439,6 +463,7 @@ static const MultiSocketChannelOps nm_channel_ops = {
     .describe = nm_describe,
     .accept = nm_accept,
     .connected = nm_connected,
+    .broken = nm_broken,
     .disconnected = nm_disconnected,
     .receive = nm_receive,
     .place = nm_place,
@@ -448,6 +473,11 @@ static const MultiSocketChannelOps nm_channel_ops = {
 bool memory_backend_network_is_master(const MemoryBackendNetwork *nm)
 {
     return nm->master;
+}
+
+unsigned memory_backend_network_timeout(const MemoryBackendNetwork *nm)
+{
+    return nm->timeout_ms;
 }
 
 bool memory_backend_network_window(MemoryBackendNetwork *nm, uint64_t *base,
@@ -471,7 +501,7 @@ SDMRemoteRAM *memory_backend_network_get_ram(MemoryBackendNetwork *nm,
     if (!nm->master || id >= SDM_MAX_IDS || !nm->rams[id]) {
         return NULL;
     }
-    return SDM_REMOTE_RAM(object_ref(OBJECT(nm->rams[id])));
+    return sdm_remote_ram_ref(nm->rams[id]);
 }
 
 bool memory_backend_network_slave(MemoryBackendNetwork *nm, uint32_t id,
@@ -522,8 +552,9 @@ static bool nm_check(MemoryBackendNetwork *nm, Error **errp)
                    "not zero, and less than 'size'", page);
         return false;
     }
-    if (nm->hugetlb && (nm->master || !hostmem(nm)->share)) {
-        error_setg(errp, "'hugetlb' is for the RAM of a slave with 'share'");
+    if (nm->hugetlb && !nm->master && !hostmem(nm)->share) {
+        error_setg(errp, "'hugetlb' is for a master, and for the RAM of a "
+                   "slave with 'share'");
         return false;
     }
     if (!nm->timeout_ms || nm->timeout_ms > MAX_TIMEOUT_MS) {
@@ -540,6 +571,7 @@ static bool nm_alloc_ram(MemoryBackendNetwork *nm, Error **errp)
     g_autofree char *name = host_memory_backend_get_name(backend);
     uint64_t size = backend->size - nm->shared_size;
     uint32_t flags = 0;
+    bool ok;
     int fd;
 
     flags |= backend->share ? RAM_SHARED : 0;
@@ -552,9 +584,15 @@ static bool nm_alloc_ram(MemoryBackendNetwork *nm, Error **errp)
     }
     fd = qemu_memfd_create(TYPE_MEMORY_BACKEND_NETWORK, size, nm->hugetlb, 0,
                            F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL, errp);
-    return fd >= 0 &&
-           memory_region_init_ram_from_fd(&backend->mr, OBJECT(backend), name,
-                                          size, flags, fd, 0, errp);
+    if (fd < 0) {
+        return false;
+    }
+    ok = memory_region_init_ram_from_fd(&backend->mr, OBJECT(backend), name,
+                                        size, flags, fd, 0, errp);
+    if (!ok) {
+        close(fd);
+    }
+    return ok;
 }
 
 static bool nm_alloc(HostMemoryBackend *backend, Error **errp)
@@ -711,7 +749,8 @@ static void nm_class_init(ObjectClass *oc, void *data)
     object_class_property_add_bool(oc, "hugetlb", nm_get_hugetlb,
                                    nm_set_hugetlb);
     object_class_property_set_description(oc, "hugetlb",
-        "slave with 'share': take the RAM from huge pages");
+        "slave with 'share': take the RAM from huge pages; "
+        "master: accept slaves that do so, which have to be trusted");
     object_class_property_add_link(oc, "socket", TYPE_MULTI_SOCKET_BACKEND,
                                    offsetof(MemoryBackendNetwork, socket),
                                    nm_check_socket, OBJ_PROP_LINK_STRONG);

@@ -10,6 +10,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
+#include "qemu/bitops.h"
 #include "qemu/bswap.h"
 #include "qemu/host-utils.h"
 #include "qemu/units.h"
@@ -212,6 +213,22 @@ static void serve_write(SDMMemoryServer *server,
     answer_write(server, header, offset, result);
 }
 
+void sdm_memory_fill(uint8_t *to, size_t length, uint64_t pattern)
+{
+    uint64_t block[512];
+    size_t n = MIN(DIV_ROUND_UP(length, sizeof(pattern)), ARRAY_SIZE(block));
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        block[i] = cpu_to_le64(pattern);
+    }
+    for (; length > sizeof(block); length -= sizeof(block)) {
+        memcpy(to, block, sizeof(block));
+        to += sizeof(block);
+    }
+    memcpy(to, block, length);
+}
+
 static uint32_t fill(SDMMemoryServer *server, const struct sdm_proto_fill *f)
 {
     uint64_t offset = f->offset, left = f->length;
@@ -222,18 +239,15 @@ static uint32_t fill(SDMMemoryServer *server, const struct sdm_proto_fill *f)
     /* As in ram_store(). */
     smp_wmb();
     while (left) {
-        hwaddr length = MIN(left, FILL_CHUNK), i;
+        hwaddr length = MIN(left, FILL_CHUNK);
+        unsigned phase = (offset - f->offset) % 8 * 8;
         uint8_t *ram = address_space_map(server->as, offset, &length, true,
                                          MEMTXATTRS_UNSPECIFIED);
 
         if (!ram) {
             return SDM_MEM_FAULT;
         }
-        for (i = 0; i < length; i++) {
-            uint64_t at = offset - f->offset + i;
-
-            ram[i] = f->pattern >> (at % 8 * 8);
-        }
+        sdm_memory_fill(ram, length, ror64(f->pattern, phase));
         address_space_unmap(server->as, ram, length, true, length);
         offset += length;
         left -= length;

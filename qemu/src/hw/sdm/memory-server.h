@@ -11,6 +11,9 @@
 
 typedef struct SDMMemoryServer SDMMemoryServer;
 
+/* Fill memory with the bytes of @pattern, lowest first, again and again. */
+void sdm_memory_fill(uint8_t *to, size_t length, uint64_t pattern);
+
 /* Main loop. @as has the RAM at address 0 and is @size bytes long. */
 SDMMemoryServer *sdm_memory_server_new(AddressSpace *as, uint64_t size,
                                        MultiSocketPeer *peer);

@@ -219,6 +219,8 @@ unsigned multi_socket_place(MultiSocketPeer *peer,
                             const uint8_t *payload, struct iovec *iov);
 const char *multi_socket_placed(MultiSocketPeer *peer,
                                 const struct sdm_proto_header *header);
+/* The connection's thread: as broken() of all channels. */
+void multi_socket_broken(MultiSocketPeer *peer);
 
 /* --- multi-socket-tx.c --- */
 
@@ -242,7 +244,10 @@ void multi_socket_rx_destroy(MultiSocketPeer *peer);
 bool multi_socket_rx_first_frame(MultiSocketPeer *peer,
                                  struct sdm_proto_header *header,
                                  const uint8_t **payload);
-/* Main loop: the connection is dead; wait until nobody receives any more. */
+/*
+ * The connection's thread: the connection is dead; wait until nobody receives
+ * any more.
+ */
 void multi_socket_rx_end(MultiSocketPeer *peer);
 /* The connection's thread: receive until the connection is dead. */
 void multi_socket_rx_run(MultiSocketPeer *peer);

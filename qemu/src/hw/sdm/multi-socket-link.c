@@ -359,6 +359,20 @@ const char *multi_socket_placed(MultiSocketPeer *peer,
                                              peer, header);
 }
 
+void multi_socket_broken(MultiSocketPeer *peer)
+{
+    MultiSocketBackend *ms = peer->ms;
+    unsigned i;
+
+    for (i = 0; i < SDM_PROTO_NUM_CHANNELS; i++) {
+        const MultiSocketChannelOps *ops = ms->channels[i].ops;
+
+        if (ops && ops->broken) {
+            ops->broken(ms->channels[i].opaque, peer);
+        }
+    }
+}
+
 static void peer_deadline(void *opaque)
 {
     MultiSocketPeer *peer = opaque;
@@ -394,7 +408,6 @@ void multi_socket_closed(MultiSocketPeer *peer)
                         ms->listen ? "slave" : "master", peer->name,
                         peer->reason);
         }
-        multi_socket_rx_end(peer);
         peer_disconnect_channels(peer, peer->in_order);
     } else {
         timer_free(peer->deadline);

@@ -54,6 +54,10 @@ static void *peer_thread(void *opaque)
     rcu_register_thread();
     if (peer_shake_hands(peer)) {
         multi_socket_rx_run(peer);
+        multi_socket_peer_fail(peer, "closed");
+        /* Not in the main loop: who holds the BQL may wait for this. */
+        multi_socket_rx_end(peer);
+        multi_socket_broken(peer);
     }
     multi_socket_peer_fail(peer, "closed");
     aio_bh_schedule_oneshot(iohandler_get_aio_context(), peer_closed_bh, peer);

@@ -15,6 +15,7 @@
 #include "qemu/iov.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
+#include "qemu/mmap-alloc.h"
 #include "qemu/thread.h"
 #include "sdm/sdm-regs.h"
 #include "kick.h"
@@ -44,6 +45,7 @@ struct SDMRemoteRAM {
     SDMRemoteRAMError *error;
     void *opaque;
     Object *owner;
+    unsigned int users; /* atomic; the last one drops the object's reference */
 
     /* Protects all below. Requests' done() is called with it. */
     QemuMutex lock;
@@ -70,37 +72,20 @@ static uint32_t error_cause(int error)
  * Requests
  */
 
-static bool request_begin(SDMRemoteRAM *ram, SDMRemoteRequest *request)
+static bool request_begin(SDMRemoteRAM *ram, SDMRemoteRequest *request,
+                          uint32_t *tag)
 {
     QEMU_LOCK_GUARD(&ram->lock);
 
-    request->tag = ram->next_tag++;
-    request->listed = !ram->gone;
-    if (request->listed) {
+    *tag = request->tag = ram->next_tag++;
+    if (!ram->gone) {
         QLIST_INSERT_HEAD(&ram->requests, request, next);
     }
-    return request->listed;
-}
-
-/* Forget a request. False if done() has been called meanwhile. */
-static bool request_cancel(SDMRemoteRAM *ram, SDMRemoteRequest *request)
-{
-    QEMU_LOCK_GUARD(&ram->lock);
-
-    if (!request->listed) {
-        return false;
-    }
-    request->listed = false;
-    QLIST_REMOVE(request, next);
-    if (ram->placing == request) {
-        ram->placing = NULL;
-    }
-    return true;
+    return !ram->gone;
 }
 
 static void request_end_locked(SDMRemoteRequest *request, uint32_t cause)
 {
-    request->listed = false;
     QLIST_REMOVE(request, next);
     request->done(request, cause);
 }
@@ -117,11 +102,29 @@ static SDMRemoteRequest *request_find_locked(SDMRemoteRAM *ram, uint32_t tag)
     return NULL;
 }
 
-/* Returns 0 or SDM_ERR_*: then done() has not been and will not be called. */
-static uint32_t request_sent(SDMRemoteRAM *ram, SDMRemoteRequest *request,
-                             int error)
+/*
+ * Forget a request. False if done() has been called meanwhile: a slave may
+ * answer what it has not read, so the request may exist no longer. False also
+ * if its data is just being received: it ends when that does.
+ */
+static bool request_cancel(SDMRemoteRAM *ram, uint32_t tag)
 {
-    if (!error || !request_cancel(ram, request)) {
+    SDMRemoteRequest *request;
+
+    QEMU_LOCK_GUARD(&ram->lock);
+
+    request = request_find_locked(ram, tag);
+    if (!request || ram->placing == request) {
+        return false;
+    }
+    QLIST_REMOVE(request, next);
+    return true;
+}
+
+/* Returns 0 or SDM_ERR_*: then done() has not been and will not be called. */
+static uint32_t request_sent(SDMRemoteRAM *ram, uint32_t tag, int error)
+{
+    if (!error || !request_cancel(ram, tag)) {
         return 0;
     }
     return error_cause(error);
@@ -133,15 +136,16 @@ uint32_t sdm_remote_ram_read(SDMRemoteRAM *ram, SDMRemoteRequest *request,
     struct sdm_proto_mem mem = { .offset = offset };
     uint8_t buf[sizeof(mem)];
     struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+    uint32_t tag;
     bool ok;
 
-    if (!request_begin(ram, request)) {
+    if (!request_begin(ram, request, &tag)) {
         return SDM_ERR_LOST;
     }
     sdm_proto_put_mem(buf, &mem);
-    ok = multi_socket_peer_send(ram->peer, SDM_PROTO_MEM_READ, request->tag,
+    ok = multi_socket_peer_send(ram->peer, SDM_PROTO_MEM_READ, tag,
                                 request->length, &iov, 1);
-    return request_sent(ram, request, ok ? 0 : -ECONNRESET);
+    return request_sent(ram, tag, ok ? 0 : -ECONNRESET);
 }
 
 uint32_t sdm_remote_ram_write(SDMRemoteRAM *ram, SDMRemoteRequest *request,
@@ -150,19 +154,21 @@ uint32_t sdm_remote_ram_write(SDMRemoteRAM *ram, SDMRemoteRequest *request,
     struct sdm_proto_mem mem = { .offset = offset };
     uint8_t buf[sizeof(mem)];
     struct iovec iov[MULTI_SOCKET_MAX_IOV];
+    size_t niov = request->niov + 1;
+    uint32_t tag;
     int ret;
 
     assert(request->niov < ARRAY_SIZE(iov));
     iov[0] = (struct iovec) { .iov_base = buf, .iov_len = sizeof(buf) };
     memcpy(iov + 1, request->iov, request->niov * sizeof(*iov));
-    if (!request_begin(ram, request)) {
+    if (!request_begin(ram, request, &tag)) {
         return SDM_ERR_LOST;
     }
     sdm_proto_put_mem(buf, &mem);
     ret = multi_socket_peer_stream(ram->peer, SDM_PROTO_MEM_WRITE,
-                                   SDM_PROTO_FLAG_ACK, request->tag, iov,
-                                   request->niov + 1, ram->timeout_ms);
-    return request_sent(ram, request, ret);
+                                   SDM_PROTO_FLAG_ACK, tag, iov, niov,
+                                   ram->timeout_ms);
+    return request_sent(ram, tag, ret);
 }
 
 uint32_t sdm_remote_ram_fill(SDMRemoteRAM *ram, SDMRemoteRequest *request,
@@ -176,16 +182,17 @@ uint32_t sdm_remote_ram_fill(SDMRemoteRAM *ram, SDMRemoteRequest *request,
     };
     uint8_t buf[sizeof(fill)];
     struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+    uint32_t tag;
     int ret;
 
-    if (!request_begin(ram, request)) {
+    if (!request_begin(ram, request, &tag)) {
         return SDM_ERR_LOST;
     }
     sdm_proto_put_fill(buf, &fill);
     ret = multi_socket_peer_stream(ram->peer, SDM_PROTO_MEM_FILL,
-                                   SDM_PROTO_FLAG_ACK, request->tag, &iov, 1,
+                                   SDM_PROTO_FLAG_ACK, tag, &iov, 1,
                                    ram->timeout_ms);
-    return request_sent(ram, request, ret);
+    return request_sent(ram, tag, ret);
 }
 
 /*
@@ -223,7 +230,8 @@ static uint32_t remote_load(SDMRemoteRAM *ram, hwaddr addr, unsigned size,
     ret = multi_socket_peer_wait_answer(ram->peer, &load.done,
                                         ram->timeout_ms);
     sdm_kick_end_wait();
-    if (ret && request_cancel(ram, &load.request)) {
+    /* So little is never received in place: this request is not left over. */
+    if (ret && request_cancel(ram, load.request.tag)) {
         return error_cause(ret);
     }
     *value = ldn_le_p(load.value, size);
@@ -441,7 +449,14 @@ SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size, int fd,
     SDMRemoteRAM *ram = SDM_REMOTE_RAM(object_new(TYPE_SDM_REMOTE_RAM));
     g_autofree char *name =
         g_strdup_printf("sdm-slave-ram-%u", multi_socket_peer_id(peer));
+    uint32_t flags = RAM_SHARED;
 
+    /* Huge pages are reserved now, or the first access to one could fail. */
+    if (qemu_fd_getpagesize(fd) == qemu_real_host_page_size()) {
+        flags |= RAM_NORESERVE;
+    }
+
+    ram->users = 1;
     ram->peer = multi_socket_peer_ref(peer);
     ram->timeout_ms = timeout_ms;
     ram->error = error;
@@ -452,9 +467,7 @@ SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size, int fd,
         memory_region_init_io(&ram->mr, OBJECT(ram), &remote_ram_ops, ram,
                               name, size);
     } else if (memory_region_init_ram_from_fd(&ram->mr, OBJECT(ram), name,
-                                              size,
-                                              RAM_SHARED | RAM_NORESERVE, fd,
-                                              0, errp)) {
+                                              size, flags, fd, 0, errp)) {
         ram->mapped = true;
     } else {
         close(fd);
@@ -462,6 +475,46 @@ SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size, int fd,
         return NULL;
     }
     return ram;
+}
+
+SDMRemoteRAM *sdm_remote_ram_ref(SDMRemoteRAM *ram)
+{
+    qatomic_inc(&ram->users);
+    return ram;
+}
+
+static void remote_ram_unref_bh(void *opaque)
+{
+    object_unref(OBJECT(opaque));
+}
+
+void sdm_remote_ram_unref(SDMRemoteRAM *ram)
+{
+    if (qatomic_fetch_dec(&ram->users) == 1) {
+        aio_bh_schedule_oneshot(iohandler_get_aio_context(),
+                                remote_ram_unref_bh, ram);
+    }
+}
+
+bool sdm_remote_ram_of_region(MemoryRegion *mr, SDMRemoteRAM **ram)
+{
+    Object *owner = memory_region_owner(mr);
+    unsigned int users, old;
+
+    *ram = NULL;
+    if (!owner || !object_dynamic_cast(owner, TYPE_SDM_REMOTE_RAM)) {
+        return true;
+    }
+    *ram = SDM_REMOTE_RAM(owner);
+    users = qatomic_read(&(*ram)->users);
+    do {
+        if (!users) {
+            return false;
+        }
+        old = users;
+        users = qatomic_cmpxchg(&(*ram)->users, old, old + 1);
+    } while (users != old);
+    return true;
 }
 
 void sdm_remote_ram_map(SDMRemoteRAM *ram, MemoryRegion *window,
@@ -472,20 +525,24 @@ void sdm_remote_ram_map(SDMRemoteRAM *ram, MemoryRegion *window,
     memory_region_add_subregion(window, offset, &ram->mr);
 }
 
+void sdm_remote_ram_end(SDMRemoteRAM *ram)
+{
+    SDMRemoteRequest *request;
+
+    QEMU_LOCK_GUARD(&ram->lock);
+
+    ram->gone = true;
+    while ((request = QLIST_FIRST(&ram->requests))) {
+        request_end_locked(request, SDM_ERR_LOST);
+    }
+}
+
 void sdm_remote_ram_remove(SDMRemoteRAM *ram)
 {
-    WITH_QEMU_LOCK_GUARD(&ram->lock) {
-        SDMRemoteRequest *request;
-
-        ram->gone = true;
-        while ((request = QLIST_FIRST(&ram->requests))) {
-            request_end_locked(request, SDM_ERR_LOST);
-        }
-    }
     if (ram->window) {
         memory_region_del_subregion(ram->window, &ram->mr);
     }
-    object_unref(OBJECT(ram));
+    sdm_remote_ram_unref(ram);
 }
 
 static void remote_ram_init(Object *obj)

@@ -44,7 +44,6 @@ struct SDMRemoteRequest {
 
     QLIST_ENTRY(SDMRemoteRequest) next;
     uint32_t tag;
-    bool listed;
 };
 
 /**
@@ -68,8 +67,27 @@ void sdm_remote_ram_map(SDMRemoteRAM *ram, MemoryRegion *window,
                         uint64_t offset);
 
 /*
- * Main loop: the connection is over. All requests end, the region is unmapped
- * and freed when nobody uses it.
+ * The connection's thread: it is broken, and nothing is received any more. All
+ * requests end.
+ */
+void sdm_remote_ram_end(SDMRemoteRAM *ram);
+
+/*
+ * Any thread, also without the BQL, which the end of the object itself needs:
+ * keep it, for somebody who keeps it already, and let it go.
+ */
+SDMRemoteRAM *sdm_remote_ram_ref(SDMRemoteRAM *ram);
+void sdm_remote_ram_unref(SDMRemoteRAM *ram);
+
+/*
+ * Under RCU: the RAM that @mr is the region of, kept, in *@ram, or NULL if it
+ * is another region. False if its connection is over.
+ */
+bool sdm_remote_ram_of_region(MemoryRegion *mr, SDMRemoteRAM **ram);
+
+/*
+ * Main loop: the connection is over. The region is unmapped, and freed when
+ * nobody uses it.
  */
 void sdm_remote_ram_remove(SDMRemoteRAM *ram);
 

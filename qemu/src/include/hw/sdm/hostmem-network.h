@@ -45,9 +45,12 @@ typedef struct SDMSlaveMemory {
 bool memory_backend_network_slave(MemoryBackendNetwork *nm, uint32_t id,
                                   SDMSlaveMemory *memory);
 
-/* Any thread: the same as an object, with a reference; or NULL. */
+/* Any thread: the same as an object, for sdm_remote_ram_unref(); or NULL. */
 struct SDMRemoteRAM *memory_backend_network_get_ram(MemoryBackendNetwork *nm,
                                                     uint32_t id);
+
+/* How long to wait for a slave, ms. */
+unsigned memory_backend_network_timeout(const MemoryBackendNetwork *nm);
 
 /* Main loop. The notifier runs there too, after a failed access. */
 SDMWindowErrors memory_backend_network_errors(MemoryBackendNetwork *nm);

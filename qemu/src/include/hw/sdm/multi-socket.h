@@ -8,7 +8,7 @@
  * Threads: each connection has a thread of its own, which receives; a thread
  * that waits for an answer takes its place meanwhile. Sending is possible
  * from any thread and never blocks. All other functions and all
- * operations except receive() belong to the main loop and run under the BQL.
+ * operations except receive(), place(), placed() and broken() belong to the main loop and run under the BQL.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -32,6 +32,9 @@ typedef struct MultiSocketPeer MultiSocketPeer;
  *     it and take what the connection needs; false refuses the peer.
  *     SDM_REJECT_CHANNEL goes over the wire unless @code is changed.
  * @connected: all channels accepted, frames may be sent
+ * @broken: nothing is sent or received any more: end what waits for that. The
+ *     connection's thread, without the BQL, which somebody may hold who waits
+ *     for just this; always before @disconnected if there was a @connected
  * @disconnected: the connection ended, @in_order: announced by the peer. Also
  *     called after a successful @accept if another channel refused.
  * @receive: a frame arrived, its length is within the type's limits. Runs in
@@ -43,7 +46,7 @@ typedef struct MultiSocketPeer MultiSocketPeer;
  *     elements, with where the data is to be received, and returns the number
  *     of elements; or 0: then the frame goes to @receive. As @receive.
  * @placed: the data of the frame for which @place gave memory is there. As
- *     @receive; or from the main loop with @header NULL: it will never come
+ *     @receive; or, before @broken, with @header NULL: it will never come
  *
  * @disconnected and the members after it are mandatory, others may be NULL.
  */
@@ -53,6 +56,7 @@ typedef struct MultiSocketChannelOps {
     bool (*accept)(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
                    size_t length, uint32_t *code, Error **errp);
     void (*connected)(void *opaque, MultiSocketPeer *peer);
+    void (*broken)(void *opaque, MultiSocketPeer *peer);
     void (*disconnected)(void *opaque, MultiSocketPeer *peer, bool in_order);
     const char *(*receive)(void *opaque, MultiSocketPeer *peer,
                            const struct sdm_proto_header *header,

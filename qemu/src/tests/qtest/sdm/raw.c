@@ -227,8 +227,32 @@ void raw_expect_end(int fd)
  * Handshake
  */
 
-void raw_send_hello(int fd, const RawHello *hello)
+/* One byte that takes a file along. */
+static void send_byte_with_file(int fd, const void *byte, int file)
 {
+    struct iovec iov = { .iov_base = (void *)byte, .iov_len = 1 };
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = { 0 };
+    struct msghdr msg = {
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof(control),
+    };
+
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.header), &file, sizeof(int));
+    g_assert_cmpint(sendmsg(fd, &msg, MSG_NOSIGNAL), ==, 1);
+}
+
+void raw_send_hello_file(int fd, const RawHello *hello, int file)
+{
+    struct sdm_proto_header header = { .type = SDM_PROTO_HELLO };
+    uint8_t head[SDM_PROTO_HEADER_SIZE];
     g_autoptr(GByteArray) out = g_byte_array_new();
 
     sdm_proto_add_hello(out, &hello->hello);
@@ -247,7 +271,20 @@ void raw_send_hello(int fd, const RawHello *hello)
     if (hello->rest_length) {
         g_byte_array_append(out, hello->rest, hello->rest_length);
     }
-    raw_send_frame(fd, SDM_PROTO_HELLO, 0, 0, out->data, out->len);
+    header.length = out->len;
+    sdm_proto_put_header(head, &header);
+    if (file >= 0) {
+        send_byte_with_file(fd, head, file);
+        raw_send(fd, head + 1, sizeof(head) - 1);
+    } else {
+        raw_send(fd, head, sizeof(head));
+    }
+    raw_send(fd, out->data, out->len);
+}
+
+void raw_send_hello(int fd, const RawHello *hello)
+{
+    raw_send_hello_file(fd, hello, -1);
 }
 
 int raw_join(Rig *rig)

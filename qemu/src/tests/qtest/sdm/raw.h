@@ -51,6 +51,8 @@ extern const struct sdm_proto_signals raw_signals;
 extern const struct sdm_proto_welcome raw_welcome;
 
 void raw_send_hello(int fd, const RawHello *hello);
+/* The same by UNIX socket, with the file @file. */
+void raw_send_hello_file(int fd, const RawHello *hello, int file);
 /* A proper slave connects, the master accepts it. */
 int raw_join(Rig *rig);
 /* ... and leaves, as far as the master is concerned. */
