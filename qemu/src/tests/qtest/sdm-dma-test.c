@@ -832,7 +832,7 @@ static void test_many_fills(void)
         .signals = &raw_signals,
     };
     g_autofree uint8_t *payload = g_malloc(SDM_PROTO_MAX_FRAME);
-    uint64_t asked = 0, answered = 0, total;
+    uint64_t asked = 0, answered = 0;
     unsigned i;
 
     rig = rig_new_unix();
@@ -848,7 +848,7 @@ static void test_many_fills(void)
         put(0x0123456789abcdef, 0, SLAVE_SIZE, 1, SDM_DMA_FILL);
     }
     set_reg(master, SDM_REG_DMA_HEAD, head);
-    for (total = RING_SIZE * SLAVE_SIZE; answered < total; ) {
+    while (answered < RING_SIZE * SLAVE_SIZE) {
         struct sdm_proto_fill fill;
 
         g_usleep(1000);
