@@ -932,6 +932,8 @@ static void test_hugetlb(void)
     for (i = 0; i < ARRAY_SIZE(cases); i++) {
         /* What is accepted is reserved: without pages there is no slave. */
         bool accepted = cases[i].accepted && pages != MAP_FAILED;
+        const char *line = cases[i].accepted ? "*refused a slave *" :
+                           "*refused a slave * made of huge pages: *";
 
         rig = rig_new_unix();
         master = start_master(rig, &(MasterOptions) {
@@ -950,8 +952,7 @@ static void test_hugetlb(void)
             g_assert_cmphex(header.type, ==, SDM_PROTO_REJECT);
             g_assert_cmpint(header.arg, ==, SDM_REJECT_MEMORY);
             raw_expect_end(raw_fd);
-            expect_line(master, cases[i].accepted ? "*refused a slave *" :
-                        "*refused a slave * made of huge pages: *");
+            expect_line(master, line);
         }
         quit_machine(master);
         rig_free(rig);
