@@ -901,9 +901,11 @@ static void test_hugetlb(void)
     static const struct {
         const char *memory;
         bool accepted;
+        const char *message;
     } cases[] = {
-        { NULL, false },
-        { ",hugetlb=on", true },
+        { NULL, false, "*refused a slave * made of huge pages: *" },
+        /* What is accepted is reserved: without pages there is no slave. */
+        { ",hugetlb=on", true, "*refused a slave *" },
     };
     struct sdm_proto_hello_memory memory = raw_memory;
     const RawHello hello = {
@@ -930,10 +932,7 @@ static void test_hugetlb(void)
     pages = mmap(NULL, memory.size, PROT_READ | PROT_WRITE, MAP_SHARED, file,
                  0);
     for (i = 0; i < ARRAY_SIZE(cases); i++) {
-        /* What is accepted is reserved: without pages there is no slave. */
         bool accepted = cases[i].accepted && pages != MAP_FAILED;
-        const char *line = cases[i].accepted ? "*refused a slave *" :
-                           "*refused a slave * made of huge pages: *";
 
         rig = rig_new_unix();
         master = start_master(rig, &(MasterOptions) {
@@ -952,7 +951,7 @@ static void test_hugetlb(void)
             g_assert_cmphex(header.type, ==, SDM_PROTO_REJECT);
             g_assert_cmpint(header.arg, ==, SDM_REJECT_MEMORY);
             raw_expect_end(raw_fd);
-            expect_line(master, line);
+            expect_line(master, cases[i].message);
         }
         quit_machine(master);
         rig_free(rig);
