@@ -230,8 +230,12 @@ static uint32_t remote_load(SDMRemoteRAM *ram, hwaddr addr, unsigned size,
     ret = multi_socket_peer_wait_answer(ram->peer, &load.done,
                                         ram->timeout_ms);
     sdm_kick_end_wait();
-    /* So little is never received in place: this request is not left over. */
-    if (ret && request_cancel(ram, load.request.tag)) {
+    /*
+     * So little is never received in place: this request is not left over. The
+     * end of the connection, which this wait may have caused, may be first.
+     */
+    if (ret && (request_cancel(ram, load.request.tag) ||
+                load.cause == SDM_ERR_LOST)) {
         return error_cause(ret);
     }
     *value = ldn_le_p(load.value, size);

@@ -7,8 +7,9 @@
  *
  * Threads: each connection has a thread of its own, which receives; a thread
  * that waits for an answer takes its place meanwhile. Sending is possible
- * from any thread and never blocks. All other functions and all
- * operations except receive(), place(), placed() and broken() belong to the main loop and run under the BQL.
+ * from any thread and never blocks. All other functions, and all operations
+ * except receive(), place(), placed() and broken(), belong to the main loop
+ * and run under the BQL.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
