@@ -109,6 +109,12 @@ static int sdm_chr_try_send(struct sdm_chr_file *f, struct sdm_peer *peer,
 	return ret;
 }
 
+/* No shorter than that: the current tick is over soon. */
+static unsigned long sdm_chr_jiffies(u32 ms)
+{
+	return msecs_to_jiffies(ms) + 1;
+}
+
 static int sdm_chr_send(struct sdm_chr_file *f, bool nonblock,
 			union sdm_chr_arg *arg)
 {
@@ -127,7 +133,7 @@ static int sdm_chr_send(struct sdm_chr_file *f, bool nonblock,
 	else
 		ret = sdm_send_timeout(peer, &sdm_chr_client, send->signal,
 				       send->payload,
-				       msecs_to_jiffies(send->timeout_ms));
+				       sdm_chr_jiffies(send->timeout_ms));
 	sdm_peer_put(peer);
 
 	return ret;
@@ -154,7 +160,7 @@ static int sdm_chr_subscribe(struct sdm_chr_file *f, bool nonblock,
 
 static unsigned long sdm_chr_timeout(u32 timeout_ms)
 {
-	return msecs_to_jiffies(timeout_ms ? timeout_ms : SDM_CHR_TIMEOUT_MS);
+	return sdm_chr_jiffies(timeout_ms ? timeout_ms : SDM_CHR_TIMEOUT_MS);
 }
 
 static int sdm_chr_boot(struct sdm_chr_file *f, bool nonblock,
