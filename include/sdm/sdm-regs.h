@@ -217,7 +217,7 @@
 /* W1C */
 #define SDM_REG_DMA_STATUS		0x0d8
 #define SDM_DMA_STATUS_DONE		0x00000001 /* one with SDM_DMA_IRQ ended */
-#define SDM_DMA_STATUS_ERROR		0x00000002 /* bad value written to HEAD */
+#define SDM_DMA_STATUS_ERROR		0x00000002 /* bad HEAD, or no ring any more */
 
 /*
  * A descriptor, little-endian: 64-bit address in this machine's memory (of a
