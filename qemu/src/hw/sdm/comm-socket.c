@@ -20,7 +20,7 @@
 #include "kick.h"
 
 /*
- * Frames that may wait for the main loop. Signals are limited by credits,
+ * Frames that may wait for the device. Signals are limited by credits,
  * credits by the signals sent, and nobody's state changes that fast.
  */
 #define INBOX_MAX (4 * SDM_PROTO_MAX_CREDITS)

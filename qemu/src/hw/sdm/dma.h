@@ -11,7 +11,7 @@
 
 typedef struct SDMDma SDMDma;
 
-/* @changed is called in the main loop when sdm_dma_irq() may have changed. */
+/* @changed is called under the BQL when sdm_dma_irq() may have changed. */
 SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, void (*changed)(void *opaque),
                     void *opaque);
 /* Before it was ever switched on. */
