@@ -153,6 +153,21 @@ struct sdm_perf_file {
 static struct dentry *sdm_perf_root;
 static struct sdm_client sdm_perf_client;
 
+/* Is the peer there, with so much memory? */
+static int sdm_perf_check(struct sdm_perf_test *test, size_t size,
+			  struct sdm_peer_status *status)
+{
+	int ret;
+
+	ret = sdm_peer_get_status(test->peer, status);
+	if (ret)
+		return ret;
+	if (!sdm_link_is_up(&status->link))
+		return -ENOLINK;
+
+	return status->mem_size < size ? -ENXIO : 0;
+}
+
 /* The end of the peer's memory, which a booted peer rarely uses. */
 static int sdm_perf_map_memory(struct sdm_perf_test *test)
 {
@@ -160,13 +175,9 @@ static int sdm_perf_map_memory(struct sdm_perf_test *test)
 	u64 phys;
 	int ret;
 
-	ret = sdm_peer_get_status(test->peer, &status);
+	ret = sdm_perf_check(test, SDM_PERF_SPAN, &status);
 	if (ret)
 		return ret;
-	if (!sdm_link_is_up(&status.link))
-		return -ENOLINK;
-	if (status.mem_size < SDM_PERF_SPAN)
-		return -ENXIO;
 
 	phys = test->perf->sdm->caps.window_base + status.mem_offset +
 	       status.mem_size - SDM_PERF_SPAN;
@@ -195,13 +206,9 @@ static int sdm_perf_map_pieces(struct sdm_perf_test *test)
 	struct kvec *piece;
 	int ret;
 
-	ret = sdm_peer_get_status(test->peer, &status);
+	ret = sdm_perf_check(test, left, &status);
 	if (ret)
 		return ret;
-	if (!sdm_link_is_up(&status.link))
-		return -ENOLINK;
-	if (status.mem_size < left)
-		return -ENXIO;
 	if (test->kind->write && status.link.state != SDM_PEER_RESET)
 		return -EBUSY;
 	test->offset = status.mem_size - left;

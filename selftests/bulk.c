@@ -21,6 +21,9 @@
 #define KIB 1024
 #define MIB (1024 * KIB)
 
+/* SDM_FEAT_DMA of the device, which is no part of the kernel's ABI */
+#define FEATURE_DMA 2
+
 FIXTURE(bulk) {
 	int number;
 	int fd;
@@ -39,7 +42,7 @@ static const char *best_way(FIXTURE_DATA(bulk) *self)
 	if (self->info.flags & SDM_PEER_FLAG_MAPPED)
 		return "mapped";
 	call(self->fd, SDM_IOC_GET_INFO, &info);
-	return info.hw_features & 2 ? "bulk" : "plain";
+	return info.hw_features & FEATURE_DMA ? "bulk" : "plain";
 }
 
 FIXTURE_SETUP(bulk)
