@@ -78,7 +78,7 @@ help:
 	@echo '  images           kernels and initramfs of master and slave: build/images'
 	@echo '  demo             a master boots a slave, to watch; INTERACTIVE=1 leaves you in its shell'
 	@echo ''
-	@echo '  bench            speed, beside what the host can do at best; QUICK=1 for a subset, REFRESH=1 for new documents'
+	@echo '  bench            speed, beside what the host can do at best; QUICK=1: a subset, REFRESH=1: new documents'
 	@echo '  check            all tests'
 	@echo '  lint             style and static checks'
 	@echo '  clean, distclean'
