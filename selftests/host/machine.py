@@ -172,6 +172,15 @@ class Machine:
             raise Failure(f"{self.name}: {command}: exit status {status}: {output}")
         return output.strip()
 
+    def background(self, command, log, shows):
+        """
+        Starts a command in the guest, its output in a file there; returns when that shows a text. The command's process
+        is in LOG.pid.
+        """
+        # A file that is there is another command's: the shell may look into it before the new one has emptied it.
+        self.get(f"rm -f {log}; {command} >{log} 2>&1 & echo $! >{log}.pid; "
+                 f"while ! grep -qs '{shows}' {log}; do sleep 0.1; done")
+
     # Life
 
     def pause(self):

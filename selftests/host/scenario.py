@@ -207,8 +207,8 @@ class Scenario:
 
     def in_use(self, name, master, probe, act, pattern):
         """Something happens while a probe is at work."""
-        master.get(f"/tests/probe {probe} >/tmp/probe 2>&1 & while ! grep -q begun /tmp/probe; do sleep 0.1; done; "
-                   "sleep 0.5")
+        master.background(f"/tests/probe {probe}", "/tmp/probe", "begun")
+        time.sleep(0.5)
         act()
         self.expect(name, master, "wait; while ! grep ms /tmp/probe; do sleep 0.1; done", f"^{pattern}", 0, 60)
 

@@ -416,15 +416,14 @@ class Shared(Slave):
 
     def mapping(self, name, master, act):
         """A program uses the memory while something happens to the slave; that must not disturb it."""
-        master.get("/tests/probe mapping 1 >/tmp/map 2>&1 & echo $! >/tmp/pid; "
-                   "while ! grep -q begun /tmp/map; do sleep 0.1; done")
+        master.background("/tests/probe mapping 1", "/tmp/map", "begun")
         act()
-        self.expect(f"{name}: it is still mapped", master, "sleep 0.5; cat /tmp/map; kill -9 $(cat /tmp/pid)",
+        self.expect(f"{name}: it is still mapped", master, "sleep 0.5; cat /tmp/map; kill -9 $(cat /tmp/map.pid)",
                     r"\A\s*begun\s*\Z")
 
     def mapping_ends(self, name, master, act):
         """The same, but there is nothing left to be mapped."""
-        master.get("/tests/probe mapping 1 >/tmp/map 2>&1 & while ! grep -q begun /tmp/map; do sleep 0.1; done")
+        master.background("/tests/probe mapping 1", "/tmp/map", "begun")
         # The driver itself has a piece mapped, too.
         pieces = "grep memremap /proc/vmallocinfo"
         self.expect(f"{name}: mapped by the driver", master, f"/tests/probe read 1 0x8000000 64 && {pieces}", "phys=")
@@ -675,9 +674,9 @@ class Life(Scenario):
         """The slave goes while the tool loads it: the tool is stopped in the middle, and goes on afterwards."""
         for name, act in (("killed", slave.kill), ("hangs", slave.pause)):
             self.probe(f"{name} during the load: reset", master, "reset 1", "OK")
-            master.get("truncate -s 96M /tmp/large; "
-                       "/tests/probe signal 19 'load raw' ./sdm-test -b 0 1 --raw /tmp/large >/tmp/log 2>&1 & "
-                       "while ! grep -q 'sent signal' /tmp/log; do sleep 0.1; done")
+            master.get("truncate -s 96M /tmp/large")
+            master.background("/tests/probe signal 19 'load raw' ./sdm-test -b 0 1 --raw /tmp/large", "/tmp/log",
+                              "sent signal")
             act()
             self.expect(f"{name} during the load", master,
                         "pid=$(sed -n 's/^sent signal 19 to //p' /tmp/log); kill -CONT $pid; "
