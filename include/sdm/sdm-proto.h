@@ -84,6 +84,7 @@ struct sdm_proto_welcome {
 #define SDM_REJECT_MEMORY		4 /* its RAM does not fit the window */
 #define SDM_REJECT_MALFORMED		5 /* HELLO could not be understood */
 #define SDM_REJECT_CHANNEL		6 /* a channel refused, see the text */
+#define SDM_REJECT_DENIED		7 /* its TLS certificate is not accepted */
 
 /*
  * Sections follow the fixed part of HELLO and WELCOME: each channel in use

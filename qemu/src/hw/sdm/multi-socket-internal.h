@@ -1,12 +1,16 @@
 /*
  * multi-socket-backend: what its source files share
  *
- * multi-socket.c      the object, listening, connecting (main loop)
- * multi-socket-link.c handshake and end of a connection (main loop)
- * multi-socket-peer.c one connection: its life and its thread
- * multi-socket-tx.c   ... sending
- * multi-socket-rx.c   ... receiving
- * multi-socket-awake.c ... for how long to look before sleeping
+ * multi-socket.c         the object, its properties and users (main loop)
+ * multi-socket-listen.c  listening (main loop)
+ * multi-socket-connect.c connecting, once or again and again (main loop)
+ * multi-socket-link.c    handshake and end of a connection (main loop)
+ * multi-socket-peer.c    one connection: its life and its thread
+ * multi-socket-tx.c      ... sending
+ * multi-socket-rx.c      ... receiving
+ * multi-socket-awake.c   ... for how long to look before sleeping
+ * multi-socket-io.c      ... its socket
+ * multi-socket-tls.c     ... TLS
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,6 +22,7 @@
 #include "qemu/thread.h"
 #include "qemu/timer.h"
 #include "io/channel-socket.h"
+#include "io/channel-tls.h"
 #include "io/net-listener.h"
 #include "sdm/sdm-regs.h"
 #include "hw/sdm/multi-socket.h"
@@ -49,10 +54,16 @@ struct MultiSocketBackend {
     char *port;
     char *path;
     uint32_t poll_us;
+    uint32_t keep_alive_ms;
+    uint32_t reconnect_ms;
+    QCryptoTLSCreds *tls_creds;
+    char *tls_authz;
+    char *tls_hostname;
 
     SocketAddress *addr;
     QIONetListener *listener;
     bool started;
+    bool exiting;
     MultiSocketAwake awake;
 
     struct {
@@ -63,6 +74,11 @@ struct MultiSocketBackend {
     uint32_t own_id;
     uint32_t num_ids;
     uint32_t wanted_id;
+
+    /* Slave: when to connect again, which ID to ask for, latest problem. */
+    QEMUTimer *reconnect;
+    uint32_t ask_id;
+    char *problem;
 
     /* Connections, and those of them that have an ID. */
     QTAILQ_HEAD(, MultiSocketPeer) peers;
@@ -79,7 +95,10 @@ struct MultiSocketBackend {
 
 /* Bytes that wait to be sent. */
 typedef struct MultiSocketTx {
-    /* Protects all here, and peer->dead. Nothing is locked after it. */
+    /*
+     * Protects all here, and peer->dead. Nothing is locked after it but
+     * peer->tls_lock.
+     */
     QemuMutex lock;
     QemuCond room;
 
@@ -88,7 +107,10 @@ typedef struct MultiSocketTx {
     size_t tail;
     size_t size;
 
-    /* Somebody is writing a long frame to the socket; others use buf. */
+    /*
+     * Somebody is writing a long frame to the socket, or it is not ready yet;
+     * others use buf.
+     */
     bool streaming;
 
     /* The last frame in buf, if it is a posted write that can grow. */
@@ -133,10 +155,12 @@ struct MultiSocketPeer {
     /* Constant from creation on. */
     MultiSocketBackend *ms;
     QIOChannel *ioc;
+    QIOChannelTLS *tls; /* the same, if it is one */
     int fd;
     char *name;
     uint16_t handshake_type; /* frame with which the other side begins */
     bool passes_fds;         /* UNIX socket */
+    bool waits_in_recv;      /* TCP: who waits for input need not poll */
 
     unsigned int ref; /* atomic */
 
@@ -175,6 +199,9 @@ struct MultiSocketPeer {
     MultiSocketRx rx;
     MultiSocketTx tx;
 
+    /* Protects the TLS session. Nothing is locked after it. */
+    QemuMutex tls_lock;
+
     /* Whoever receives: the peer said BYE. Read after the thread has ended. */
     bool in_order;
 
@@ -185,6 +212,24 @@ struct MultiSocketPeer {
 
 /* Print @err and free it, unless there were too many of them. */
 void multi_socket_report(MultiSocketBackend *ms, Error *err);
+
+/* --- multi-socket-listen.c --- */
+
+bool multi_socket_listen(MultiSocketBackend *ms, Error **errp);
+/* Accept slaves from now on. */
+void multi_socket_listen_start(MultiSocketBackend *ms);
+void multi_socket_listen_end(MultiSocketBackend *ms);
+
+/* --- multi-socket-connect.c --- */
+
+bool multi_socket_connect_start(MultiSocketBackend *ms, Error **errp);
+void multi_socket_connect_end(MultiSocketBackend *ms);
+/* Print @err and free it, unless it is what was printed last. */
+void multi_socket_connect_problem(MultiSocketBackend *ms, Error *err);
+/* The handshake was successful. */
+void multi_socket_connect_succeeded(MultiSocketBackend *ms);
+/* The connection has ended: connect again, or end this machine. */
+void multi_socket_connect_failed(MultiSocketPeer *peer);
 
 /* --- multi-socket-peer.c --- */
 
@@ -222,9 +267,45 @@ const char *multi_socket_placed(MultiSocketPeer *peer,
 /* The connection's thread: as broken() of all channels. */
 void multi_socket_broken(MultiSocketPeer *peer);
 
+/* --- multi-socket-io.c --- */
+
+/*
+ * Send what the socket takes, without waiting. Returns the number of bytes, or
+ * -1 if the connection is of no more use, and why. What was not sent has to be
+ * the beginning of the next call.
+ */
+ssize_t multi_socket_io_send(MultiSocketPeer *peer, struct iovec *iov,
+                             size_t niov, char **reason);
+/*
+ * Receive what is there, with @wait (see waits_in_recv) after a short wait.
+ * Returns the number of bytes, or -1 after the end, and why.
+ */
+ssize_t multi_socket_io_recv(MultiSocketPeer *peer, struct iovec *iov,
+                             size_t niov, bool wait, char **reason);
+
+/* --- multi-socket-tls.c --- */
+
+/* Do the properties fit together? */
+bool multi_socket_tls_check(MultiSocketBackend *ms, Error **errp);
+QIOChannelTLS *multi_socket_tls_new(MultiSocketBackend *ms,
+                                    QIOChannelSocket *sioc, Error **errp);
+/* The connection's thread: false after the connection has failed. */
+bool multi_socket_tls_handshake(MultiSocketPeer *peer);
+/* Master, main loop: does the certificate make it a slave of ours? */
+bool multi_socket_tls_authorised(MultiSocketPeer *peer, Error **errp);
+/* There is input that the socket does not know of. */
+bool multi_socket_tls_buffered(MultiSocketPeer *peer);
+/* As multi_socket_io_send() and _recv(). */
+ssize_t multi_socket_tls_send(MultiSocketPeer *peer, struct iovec *iov,
+                              size_t niov, char **reason);
+ssize_t multi_socket_tls_recv(MultiSocketPeer *peer, struct iovec *iov,
+                              size_t niov, char **reason);
+
 /* --- multi-socket-tx.c --- */
 
 void multi_socket_tx_init(MultiSocketPeer *peer);
+/* The socket is ready: what waits in the queue may leave. */
+void multi_socket_tx_open(MultiSocketPeer *peer);
 void multi_socket_tx_destroy(MultiSocketPeer *peer);
 /*
  * Send what has to be sent by now. Returns the time in ns until more is due,

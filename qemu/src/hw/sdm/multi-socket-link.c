@@ -7,7 +7,6 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
-#include "system/runstate.h"
 #include "sdm/sdm-regs.h"
 #include "hw/sdm/boot.h"
 #include "multi-socket-internal.h"
@@ -167,6 +166,10 @@ static bool master_handshake(MultiSocketPeer *peer, uint32_t *code,
     struct iovec iov;
     const char *what;
 
+    if (peer->tls && !multi_socket_tls_authorised(peer, errp)) {
+        *code = SDM_REJECT_DENIED;
+        return false;
+    }
     *code = SDM_REJECT_MALFORMED;
     if (peer->handshake.type != SDM_PROTO_HELLO) {
         error_setg(errp, "protocol violation: REJECT from a slave");
@@ -210,7 +213,9 @@ static bool master_handshake(MultiSocketPeer *peer, uint32_t *code,
 
 static void master_reject(MultiSocketPeer *peer, uint32_t code, Error *err)
 {
-    const char *text = error_get_pretty(err);
+    /* Who has no right to be here has none to know why. */
+    const char *text = code == SDM_REJECT_DENIED ? "permission denied" :
+                                                   error_get_pretty(err);
     struct iovec iov = {
         .iov_base = (char *)text,
         .iov_len = MIN(strlen(text), SDM_PROTO_MAX_HANDSHAKE),
@@ -229,7 +234,7 @@ void multi_socket_hello(MultiSocketPeer *peer)
         .magic = SDM_PROTO_MAGIC,
         .major = SDM_PROTO_MAJOR,
         .minor = SDM_PROTO_MINOR,
-        .id = ms->wanted_id,
+        .id = ms->ask_id,
         .arch = sdm_boot_elf_machine(),
     };
     struct iovec iov;
@@ -300,8 +305,10 @@ void multi_socket_handshake(MultiSocketPeer *peer)
         }
     } else {
         ok = slave_handshake(peer, &err);
-        if (!ok) {
-            error_report_err(err);
+        if (ok) {
+            multi_socket_connect_succeeded(ms);
+        } else {
+            multi_socket_connect_problem(ms, err);
         }
     }
     if (ok) {
@@ -377,7 +384,8 @@ static void peer_deadline(void *opaque)
 {
     MultiSocketPeer *peer = opaque;
 
-    multi_socket_peer_fail(peer, "no handshake within %d ms",
+    multi_socket_peer_fail(peer, "no handshake within %d ms "
+                           "(does only one side use TLS?)",
                            HANDSHAKE_TIMEOUT_MS);
 }
 
@@ -418,13 +426,15 @@ void multi_socket_closed(MultiSocketPeer *peer)
             peer_no_longer_pending(peer);
             error_setg(&err, "no connection with %s: %s", peer->name,
                        peer->reason);
-            multi_socket_report(ms, err);
+            if (ms->listen) {
+                multi_socket_report(ms, err);
+            } else {
+                multi_socket_connect_problem(ms, err);
+            }
         }
-        if (!ms->listen) {
-            /* A slave without a master is of no use. */
-            qemu_system_shutdown_request_with_code(
-                SHUTDOWN_CAUSE_HOST_ERROR, EXIT_FAILURE);
-        }
+    }
+    if (!ms->listen) {
+        multi_socket_connect_failed(peer);
     }
     multi_socket_peer_unref(peer);
 }

@@ -8,6 +8,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <netinet/tcp.h>
 #include "qapi/error.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
@@ -30,6 +31,12 @@ static void peer_closed_bh(void *opaque)
 
 static bool peer_shake_hands(MultiSocketPeer *peer)
 {
+    if (peer->tls) {
+        if (!multi_socket_tls_handshake(peer)) {
+            return false;
+        }
+        multi_socket_tx_open(peer);
+    }
     if (!multi_socket_rx_first_frame(peer, &peer->handshake,
                                      &peer->handshake_payload)) {
         return false;
@@ -65,15 +72,40 @@ static void *peer_thread(void *opaque)
     return NULL;
 }
 
+/*
+ * Notice when the other host has gone without a word, or the network: while
+ * nothing is said, and while what was said is not acknowledged.
+ */
+static void keep_alive(int fd, unsigned ms)
+{
+    int on = 1, seconds = MAX(1, ms / (3 * 1000));
+
+    if (!ms) {
+        return;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
 MultiSocketPeer *multi_socket_peer_new(MultiSocketBackend *ms,
                                        QIOChannelSocket *sioc,
                                        uint16_t handshake_type,
                                        Error **errp)
 {
-    MultiSocketPeer *peer = g_new0(MultiSocketPeer, 1);
+    g_autoptr(QIOChannelTLS) tls = NULL;
     g_autoptr(SocketAddress) addr = NULL;
+    MultiSocketPeer *peer;
     int ret;
 
+    if (ms->tls_creds) {
+        tls = multi_socket_tls_new(ms, sioc, errp);
+        if (!tls) {
+            return NULL;
+        }
+    }
+    peer = g_new0(MultiSocketPeer, 1);
     ret = event_notifier_init(&peer->wakeup, 0);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "no file descriptors left");
@@ -82,21 +114,35 @@ MultiSocketPeer *multi_socket_peer_new(MultiSocketBackend *ms,
     }
     peer->ref = 1;
     peer->ms = MULTI_SOCKET_BACKEND(object_ref(OBJECT(ms)));
-    peer->ioc = QIO_CHANNEL(object_ref(OBJECT(sioc)));
     peer->fd = sioc->fd;
     peer->handshake_type = handshake_type;
-    peer->passes_fds = qio_channel_has_feature(peer->ioc,
-                                               QIO_CHANNEL_FEATURE_FD_PASS);
+    if (tls) {
+        peer->tls = g_steal_pointer(&tls);
+        peer->ioc = QIO_CHANNEL(peer->tls);
+    } else {
+        peer->ioc = QIO_CHANNEL(object_ref(OBJECT(sioc)));
+        peer->passes_fds =
+            qio_channel_has_feature(peer->ioc, QIO_CHANNEL_FEATURE_FD_PASS);
+        /*
+         * Who sleeps in recv() on a UNIX socket is woken in vain, when the
+         * other side takes what it was sent.
+         */
+        peer->waits_in_recv = !peer->passes_fds;
+    }
     peer->fd_to_send = -1;
     peer->fd_received = -1;
     addr = qio_channel_socket_get_remote_address(sioc, NULL);
     peer->name = addr ? socket_uri(addr) : g_strdup("unknown address");
+    if (sioc->localAddr.ss_family != AF_UNIX) {
+        keep_alive(peer->fd, ms->keep_alive_ms);
+    }
     qemu_sem_init(&peer->decided, 0);
+    qemu_mutex_init(&peer->tls_lock);
     multi_socket_tx_init(peer);
     multi_socket_rx_init(peer);
 
-    /* Those who may not wait say so with each call. */
-    qio_channel_set_blocking(peer->ioc, true, NULL);
+    /* Without TLS those who may not wait say so with each call. */
+    qio_channel_set_blocking(peer->ioc, !peer->tls, NULL);
     qio_channel_set_delay(peer->ioc, false);
     return peer;
 }
@@ -118,6 +164,7 @@ void multi_socket_peer_unref(MultiSocketPeer *peer)
         close(peer->fd_received);
     }
     event_notifier_cleanup(&peer->wakeup);
+    qemu_mutex_destroy(&peer->tls_lock);
     qemu_sem_destroy(&peer->decided);
     g_free(peer->reason);
     g_free(peer->name);

@@ -58,72 +58,18 @@ typedef enum RxResult {
     RX_DEAD,
 } RxResult;
 
-/*
- * As recv(), for the handshake: keep the first file descriptor that comes.
- * Later the kernel drops what nobody takes.
- */
-static ssize_t recv_with_fd(MultiSocketPeer *peer, void *buf, size_t size,
-                            int flags)
+/* Where in the buffer the next bytes go. */
+static struct iovec rx_room(MultiSocketRx *rx)
 {
-    struct iovec iov = { .iov_base = buf, .iov_len = size };
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr msg = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = &control,
-        .msg_controllen = sizeof(control),
-    };
-    ssize_t n = recvmsg(peer->fd, &msg, flags | MSG_CMSG_CLOEXEC);
-    struct cmsghdr *cmsg = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-
-    if (cmsg && cmsg->cmsg_level == SOL_SOCKET &&
-        cmsg->cmsg_type == SCM_RIGHTS) {
-        size_t i, count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-        /* The padding has room for more than one. */
-        for (i = 0; i < count; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(fd), sizeof(fd));
-            if (peer->fd_received < 0) {
-                peer->fd_received = fd;
-            } else {
-                close(fd);
-            }
-        }
-    }
-    return n;
-}
-
-static ssize_t recv_direct(MultiSocketPeer *peer, int flags)
-{
-    struct msghdr msg = {
-        .msg_iov = peer->rx.direct,
-        .msg_iovlen = peer->rx.direct_niov,
-    };
-
-    return recvmsg(peer->fd, &msg, flags);
-}
-
-static ssize_t recv_buffer(MultiSocketPeer *peer, int flags)
-{
-    MultiSocketRx *rx = &peer->rx;
-    uint8_t *to;
-    size_t room;
-
     if (rx->head) {
         memmove(rx->buf, rx->buf + rx->head, rx->tail - rx->head);
         rx->tail -= rx->head;
         rx->head = 0;
     }
-    to = rx->buf + rx->tail;
-    room = MIN(RX_SIZE - rx->tail, rx->limit);
-    return peer->passes_fds && !peer->go_on ?
-           recv_with_fd(peer, to, room, flags) :
-           recv(peer->fd, to, room, flags);
+    return (struct iovec) {
+        .iov_base = rx->buf + rx->tail,
+        .iov_len = MIN(RX_SIZE - rx->tail, rx->limit),
+    };
 }
 
 /* How long to wait for input. */
@@ -140,35 +86,35 @@ typedef enum RxPatience {
 static RxResult rx_recv(MultiSocketPeer *peer, bool wait)
 {
     MultiSocketRx *rx = &peer->rx;
-    int flags = wait ? 0 : MSG_DONTWAIT;
+    char *reason = NULL;
     ssize_t n;
 
-    do {
-        n = rx->direct_left ? recv_direct(peer, flags) :
-                              recv_buffer(peer, flags);
-    } while (n < 0 && errno == EINTR);
+    if (rx->direct_left) {
+        n = multi_socket_io_recv(peer, rx->direct, rx->direct_niov, wait,
+                                 &reason);
+    } else {
+        struct iovec room = rx_room(rx);
 
-    if (n > 0 && rx->direct_left) {
+        n = multi_socket_io_recv(peer, &room, 1, wait, &reason);
+    }
+    if (n < 0) {
+        multi_socket_peer_fail(peer, "%s", reason);
+        g_free(reason);
+        return RX_DEAD;
+    }
+    if (n == 0) {
+        return RX_NOTHING;
+    }
+    if (rx->direct_left) {
         iov_discard_front(&rx->direct, &rx->direct_niov, n);
         rx->direct_left -= n;
         return RX_DATA;
     }
-    if (n > 0) {
-        rx->tail += n;
-        if (n >= rx->limit) {
-            rx->limit = MIN(rx->limit * RX_GROWTH, RX_SIZE);
-        }
-        return RX_DATA;
+    rx->tail += n;
+    if (n >= rx->limit) {
+        rx->limit = MIN(rx->limit * RX_GROWTH, RX_SIZE);
     }
-    if (n == 0) {
-        multi_socket_peer_fail(peer, "the peer closed the connection");
-        return RX_DEAD;
-    }
-    if (errno != EAGAIN && errno != EWOULDBLOCK) {
-        multi_socket_peer_fail(peer, "receiving: %s", strerror(errno));
-        return RX_DEAD;
-    }
-    return RX_NOTHING;
+    return RX_DATA;
 }
 
 /*
@@ -301,19 +247,23 @@ static RxResult rx_look(MultiSocketPeer *peer)
     return result;
 }
 
+/* There is input that the socket does not know of. */
+static bool rx_buffered(MultiSocketPeer *peer)
+{
+    return peer->tls && multi_socket_tls_buffered(peer);
+}
+
 /* Receive what comes, or let a short while pass. */
 static RxResult rx_sleep(MultiSocketPeer *peer)
 {
     GPollFD fd = { .fd = peer->fd, .events = G_IO_IN };
 
-    if (!peer->passes_fds) {
+    if (peer->waits_in_recv) {
         return rx_recv(peer, true);
     }
-    /*
-     * Who sleeps in recv() on a UNIX socket is woken in vain, when the other
-     * side takes what it was sent.
-     */
-    qemu_poll_ns(&fd, 1, RX_WAIT_MS * (int64_t)SCALE_MS);
+    if (!rx_buffered(peer)) {
+        qemu_poll_ns(&fd, 1, RX_WAIT_MS * (int64_t)SCALE_MS);
+    }
     return rx_recv(peer, false);
 }
 
@@ -358,6 +308,9 @@ static bool thread_wait(MultiSocketPeer *peer, bool want_input,
                     (blocked ? G_IO_OUT : 0);
     if (qatomic_read(&peer->dead)) {
         return false;
+    }
+    if (fds[1].events & G_IO_IN && rx_buffered(peer)) {
+        return true;
     }
     qemu_poll_ns(fds, fds[1].events ? 2 : 1, timeout);
     if (fds[0].revents) {

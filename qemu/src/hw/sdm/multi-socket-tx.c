@@ -83,67 +83,15 @@ void multi_socket_peer_fail(MultiSocketPeer *peer, const char *fmt, ...)
     qemu_mutex_unlock(&peer->tx.lock);
 }
 
-static ssize_t tx_write_with_fd(MultiSocketPeer *peer, struct iovec *iov,
-                                size_t niov)
-{
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = { 0 };
-    struct msghdr msg = {
-        .msg_iov = iov,
-        .msg_iovlen = niov,
-        .msg_control = &control,
-        .msg_controllen = sizeof(control),
-    };
-
-    control.header.cmsg_level = SOL_SOCKET;
-    control.header.cmsg_type = SCM_RIGHTS;
-    control.header.cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(&control.header), &peer->fd_to_send, sizeof(int));
-    return sendmsg(peer->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static ssize_t tx_write_once(MultiSocketPeer *peer, struct iovec *iov,
-                             size_t niov)
-{
-    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = niov };
-
-    if (peer->fd_to_send >= 0) {
-        return tx_write_with_fd(peer, iov, niov);
-    }
-    return niov == 1 ?
-           send(peer->fd, iov->iov_base, iov->iov_len,
-                MSG_DONTWAIT | MSG_NOSIGNAL) :
-           sendmsg(peer->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-/* Write what the socket takes. Returns the number of bytes, or -errno. */
-static ssize_t tx_write(MultiSocketPeer *peer, struct iovec *iov, size_t niov)
-{
-    ssize_t n;
-
-    do {
-        n = tx_write_once(peer, iov, niov);
-    } while (n < 0 && errno == EINTR);
-
-    if (n > 0) {
-        peer->fd_to_send = -1;
-    }
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        return 0;
-    }
-    return n < 0 ? -errno : n;
-}
-
-/* Also declares the connection dead if it is. */
+/* Write what the socket takes. -1 declares the connection dead. */
 static ssize_t tx_write_locked(MultiSocketPeer *peer, struct iovec *iov,
                                size_t niov)
 {
-    ssize_t n = tx_write(peer, iov, niov);
+    char *reason = NULL;
+    ssize_t n = multi_socket_io_send(peer, iov, niov, &reason);
 
     if (n < 0) {
-        peer_fail_locked(peer, g_strdup_printf("sending: %s", strerror(-n)));
+        peer_fail_locked(peer, reason);
     }
     return n;
 }
@@ -394,10 +342,12 @@ int multi_socket_peer_stream(MultiSocketPeer *peer, uint16_t type,
         return ret;
     }
     while (!ret && nleft) {
-        ssize_t n = tx_write(peer, left, nleft);
+        char *reason = NULL;
+        ssize_t n = multi_socket_io_send(peer, left, nleft, &reason);
 
         if (n < 0) {
-            multi_socket_peer_fail(peer, "sending: %s", strerror(-n));
+            multi_socket_peer_fail(peer, "%s", reason);
+            g_free(reason);
             ret = -ECONNRESET;
         } else if (n == 0) {
             ret = stream_wait(peer, timeout_ms);
@@ -483,15 +433,20 @@ bool multi_socket_peer_congested(MultiSocketPeer *peer)
 int multi_socket_peer_wait_room(MultiSocketPeer *peer, unsigned timeout_ms)
 {
     MultiSocketTx *tx = &peer->tx;
+    int64_t end = get_clock() + timeout_ms * (int64_t)SCALE_MS;
 
     QEMU_LOCK_GUARD(&tx->lock);
 
     while (!peer->dead && tx_queued(tx) >= TX_CONGESTED) {
-        if (!qemu_cond_timedwait(&tx->room, &tx->lock, timeout_ms)) {
+        int64_t left = end - get_clock();
+
+        if (left <= 0) {
             peer_fail_locked(peer, g_strdup_printf(
-                "the peer took no data for %u ms", timeout_ms));
+                "the peer took too little data for %u ms", timeout_ms));
             return -ETIMEDOUT;
         }
+        qemu_cond_timedwait(&tx->room, &tx->lock,
+                            DIV_ROUND_UP(left, SCALE_MS));
     }
     return peer->dead ? -ECONNRESET : 0;
 }
@@ -529,6 +484,12 @@ void multi_socket_tx_init(MultiSocketPeer *peer)
     qemu_cond_init(&tx->room);
     tx->size = 2 * TX_BATCH;
     tx->buf = g_malloc(tx->size);
+    tx->streaming = peer->tls;
+}
+
+void multi_socket_tx_open(MultiSocketPeer *peer)
+{
+    stream_end(peer);
 }
 
 void multi_socket_tx_destroy(MultiSocketPeer *peer)

@@ -1,5 +1,5 @@
 /*
- * multi-socket-backend: the object, listening, connecting
+ * multi-socket-backend: the object, its properties and users
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -8,7 +8,7 @@
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qom/object_interfaces.h"
-#include "io/net-listener.h"
+#include "crypto/tlscreds.h"
 #include "hw/boards.h"
 #include "hw/qdev-core.h"
 #include "system/system.h"
@@ -16,54 +16,18 @@
 #include "multi-socket-internal.h"
 #include "trace.h"
 
-/* Connections whose handshake is not complete; more are closed at once. */
-#define MAX_PENDING 16
-
 /* "poll-us": default and upper limit. */
 #define POLL_US 200
 #define MAX_POLL_US 10000
 
-static void multi_socket_accept(QIONetListener *listener,
-                                QIOChannelSocket *sioc, gpointer opaque)
-{
-    MultiSocketBackend *ms = opaque;
-    MultiSocketPeer *peer;
-    Error *err = NULL;
+/* "keep-alive-ms": default and limits. */
+#define KEEP_ALIVE_MS 10000
+#define MIN_KEEP_ALIVE_MS 1000
+#define MAX_KEEP_ALIVE_MS (3600 * 1000)
 
-    if (ms->num_pending >= MAX_PENDING) {
-        /* Closed when the caller drops its reference. */
-        warn_report_once("%s: too many connections without handshake",
-                         object_get_canonical_path_component(OBJECT(ms)));
-        return;
-    }
-    qio_channel_set_name(QIO_CHANNEL(sioc), "sdm-slave");
-    peer = multi_socket_peer_new(ms, sioc, SDM_PROTO_HELLO, &err);
-    if (!peer) {
-        multi_socket_report(ms, err);
-        return;
-    }
-    multi_socket_begin(peer);
-}
-
-static bool multi_socket_connect(MultiSocketBackend *ms, Error **errp)
-{
-    g_autoptr(QIOChannelSocket) sioc = qio_channel_socket_new();
-    MultiSocketPeer *peer;
-
-    qio_channel_set_name(QIO_CHANNEL(sioc), "sdm-master");
-    if (qio_channel_socket_connect_sync(sioc, ms->addr, errp) < 0) {
-        error_prepend(errp, "no master: ");
-        error_append_hint(errp, "Start the master first.\n");
-        return false;
-    }
-    peer = multi_socket_peer_new(ms, sioc, SDM_PROTO_WELCOME, errp);
-    if (!peer) {
-        return false;
-    }
-    multi_socket_hello(peer);
-    multi_socket_begin(peer);
-    return true;
-}
+/* "reconnect-ms": limits. */
+#define MIN_RECONNECT_MS 10
+#define MAX_RECONNECT_MS (3600 * 1000)
 
 static bool multi_socket_start(MultiSocketBackend *ms, Error **errp)
 {
@@ -79,10 +43,9 @@ static bool multi_socket_start(MultiSocketBackend *ms, Error **errp)
         }
     }
     if (!ms->listen) {
-        return multi_socket_connect(ms, errp);
+        return multi_socket_connect_start(ms, errp);
     }
-    qio_net_listener_set_client_func(ms->listener, multi_socket_accept, ms,
-                                     NULL);
+    multi_socket_listen_start(ms);
     return true;
 }
 
@@ -117,9 +80,8 @@ static void multi_socket_exit(Notifier *notifier, void *data)
             multi_socket_peer_bye(peer);
         }
     }
-    if (ms->listener) {
-        qio_net_listener_disconnect(ms->listener);
-    }
+    multi_socket_listen_end(ms);
+    multi_socket_connect_end(ms);
 }
 
 /*
@@ -254,18 +216,20 @@ static void multi_socket_complete(UserCreatable *uc, Error **errp)
                    "machine was built: nothing could use it");
         return;
     }
+    if (!multi_socket_tls_check(ms, errp)) {
+        return;
+    }
+    if (ms->listen && ms->reconnect_ms) {
+        error_setg(errp, "'reconnect-ms' is for slaves: a master waits for "
+                   "them");
+        return;
+    }
     ms->addr = multi_socket_address(ms, errp);
     if (!ms->addr) {
         return;
     }
-    if (ms->listen) {
-        ms->own_id = SDM_ID_MASTER;
-        ms->listener = qio_net_listener_new();
-        qio_net_listener_set_name(ms->listener, "sdm-listener");
-        if (qio_net_listener_open_sync(ms->listener, ms->addr, MAX_PENDING,
-                                       errp) < 0) {
-            return;
-        }
+    if (ms->listen && !multi_socket_listen(ms, errp)) {
+        return;
     }
     ms->exit.notify = multi_socket_exit;
     qemu_add_exit_notifier(&ms->exit);
@@ -307,7 +271,7 @@ static void multi_socket_set_listen(Object *obj, bool value, Error **errp)
         MultiSocketBackend *ms = MULTI_SOCKET_BACKEND(obj);                  \
                                                                              \
         if (ms->addr) {                                                      \
-            error_setg(errp, "'" #name "' cannot change any more");          \
+            error_setg(errp, "properties cannot change any more");           \
             return;                                                          \
         }                                                                    \
         g_free(ms->name);                                                    \
@@ -317,34 +281,72 @@ static void multi_socket_set_listen(Object *obj, bool value, Error **errp)
 MULTI_SOCKET_STRING_PROPERTY(host)
 MULTI_SOCKET_STRING_PROPERTY(port)
 MULTI_SOCKET_STRING_PROPERTY(path)
+MULTI_SOCKET_STRING_PROPERTY(tls_authz)
+MULTI_SOCKET_STRING_PROPERTY(tls_hostname)
 
-static void multi_socket_get_poll_us(Object *obj, Visitor *v,
-                                     const char *name, void *opaque,
-                                     Error **errp)
+static void multi_socket_check_tls_creds(const Object *obj, const char *name,
+                                         Object *val, Error **errp)
 {
-    visit_type_uint32(v, name, &MULTI_SOCKET_BACKEND(obj)->poll_us, errp);
+    if (MULTI_SOCKET_BACKEND((Object *)obj)->addr) {
+        error_setg(errp, "'%s' cannot change any more", name);
+    }
 }
 
-static void multi_socket_set_poll_us(Object *obj, Visitor *v,
-                                     const char *name, void *opaque,
-                                     Error **errp)
+/* A number; 0 is right for those that can be switched off. */
+typedef struct NumberProperty {
+    size_t offset; /* in MultiSocketBackend */
+    uint32_t min;
+    uint32_t max;
+} NumberProperty;
+
+static const NumberProperty poll_us = {
+    .offset = offsetof(MultiSocketBackend, poll_us),
+    .max = MAX_POLL_US,
+};
+
+static const NumberProperty keep_alive_ms = {
+    .offset = offsetof(MultiSocketBackend, keep_alive_ms),
+    .min = MIN_KEEP_ALIVE_MS,
+    .max = MAX_KEEP_ALIVE_MS,
+};
+
+static const NumberProperty reconnect_ms = {
+    .offset = offsetof(MultiSocketBackend, reconnect_ms),
+    .min = MIN_RECONNECT_MS,
+    .max = MAX_RECONNECT_MS,
+};
+
+static uint32_t *number_field(Object *obj, const NumberProperty *property)
 {
-    MultiSocketBackend *ms = MULTI_SOCKET_BACKEND(obj);
+    return (uint32_t *)((char *)MULTI_SOCKET_BACKEND(obj) + property->offset);
+}
+
+static void multi_socket_get_uint32(Object *obj, Visitor *v, const char *name,
+                                    void *opaque, Error **errp)
+{
+    visit_type_uint32(v, name, number_field(obj, opaque), errp);
+}
+
+static void multi_socket_set_uint32(Object *obj, Visitor *v, const char *name,
+                                    void *opaque, Error **errp)
+{
+    const NumberProperty *property = opaque;
     uint32_t value;
 
     if (!visit_type_uint32(v, name, &value, errp)) {
         return;
     }
-    if (value > MAX_POLL_US) {
-        error_setg(errp, "'%s' must be at most %u", name,
-                   MAX_POLL_US);
+    if (value > property->max || (value && value < property->min)) {
+        error_setg(errp, property->min ?
+                   "'%s' must be 0, or %u to %u" : "'%s' must be %u to %u",
+                   name, property->min, property->max);
         return;
     }
-    if (ms->addr) {
+    if (MULTI_SOCKET_BACKEND(obj)->addr) {
         error_setg(errp, "'%s' cannot change any more", name);
         return;
     }
-    ms->poll_us = value;
+    *number_field(obj, property) = value;
 }
 
 static void multi_socket_get_connected(Object *obj, Visitor *v,
@@ -368,6 +370,7 @@ static void multi_socket_init(Object *obj)
     ms->own_id = SDM_ID_NONE;
     ms->num_ids = SDM_MAX_IDS;
     ms->poll_us = POLL_US;
+    ms->keep_alive_ms = KEEP_ALIVE_MS;
     QTAILQ_INIT(&ms->peers);
 }
 
@@ -387,6 +390,10 @@ static void multi_socket_finalize(Object *obj)
     g_free(ms->host);
     g_free(ms->port);
     g_free(ms->path);
+    g_free(ms->tls_authz);
+    g_free(ms->tls_hostname);
+    g_free(ms->problem);
+    timer_free(ms->reconnect);
 }
 
 static void multi_socket_class_init(ObjectClass *oc, void *data)
@@ -412,11 +419,42 @@ static void multi_socket_class_init(ObjectClass *oc, void *data)
     object_class_property_set_description(oc, "path",
         "UNIX socket instead of host and port");
     object_class_property_add(oc, "poll-us", "uint32",
-                              multi_socket_get_poll_us,
-                              multi_socket_set_poll_us, NULL, NULL);
+                              multi_socket_get_uint32,
+                              multi_socket_set_uint32, NULL,
+                              (void *)&poll_us);
     object_class_property_set_description(oc, "poll-us",
         "longest time to look for input before sleeping "
         "(200 microseconds)");
+    object_class_property_add(oc, "keep-alive-ms", "uint32",
+                              multi_socket_get_uint32,
+                              multi_socket_set_uint32, NULL,
+                              (void *)&keep_alive_ms);
+    object_class_property_set_description(oc, "keep-alive-ms",
+        "TCP: time after which a host that is out of reach is given up "
+        "(10000 milliseconds; 0: never)");
+    object_class_property_add(oc, "reconnect-ms", "uint32",
+                              multi_socket_get_uint32,
+                              multi_socket_set_uint32, NULL,
+                              (void *)&reconnect_ms);
+    object_class_property_set_description(oc, "reconnect-ms",
+        "slave: time after which to try again when there is no master or "
+        "it is lost (0 milliseconds: never)");
+    object_class_property_add_link(oc, "tls-creds", TYPE_QCRYPTO_TLS_CREDS,
+                                   offsetof(MultiSocketBackend, tls_creds),
+                                   multi_socket_check_tls_creds,
+                                   OBJ_PROP_LINK_STRONG);
+    object_class_property_set_description(oc, "tls-creds",
+        "use TLS, with these credentials (tls-creds-x509 or tls-creds-psk)");
+    object_class_property_add_str(oc, "tls-authz", multi_socket_get_tls_authz,
+                                  multi_socket_set_tls_authz);
+    object_class_property_set_description(oc, "tls-authz",
+        "master: ID of the authz object that decides on the names in the "
+        "certificates of slaves");
+    object_class_property_add_str(oc, "tls-hostname",
+                                  multi_socket_get_tls_hostname,
+                                  multi_socket_set_tls_hostname);
+    object_class_property_set_description(oc, "tls-hostname",
+        "slave: name in the certificate of the master, if it is not 'host'");
     object_class_property_add(oc, "connected", "uint32",
                               multi_socket_get_connected, NULL, NULL, NULL);
     object_class_property_set_description(oc, "connected",

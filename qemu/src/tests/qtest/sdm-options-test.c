@@ -59,7 +59,7 @@ static void test_multi_socket(void)
         { "-object multi-socket-backend,id=sock,host=127.0.0.1",
           "either 'port' or 'path' is needed" },
         { "-object multi-socket-backend,id=sock,path=x,poll-us=10001",
-          "'poll-us' must be at most 10000" },
+          "'poll-us' must be 0 to 10000" },
         { "-object multi-socket-backend,id=sock,path=x,port=1",
           "'path' excludes 'host' and 'port'" },
         { "-object multi-socket-backend,id=sock,path=x,host=127.0.0.1",

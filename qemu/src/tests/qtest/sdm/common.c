@@ -97,13 +97,14 @@ char *master_args(Rig *rig, const MasterOptions *options)
     options = options ? options : &defaults;
     return g_strdup_printf(
         "-M virt -m 1G -nodefaults "
-        "-object multi-socket-backend,id=sock,listen=on,%s "
+        "-object multi-socket-backend,id=sock,listen=on,%s%s "
         "-object memory-backend-network,id=mem,size=1G,shared-size=512M,"
         "socket=sock,master=on%s "
         "-object sdm-communication-socket,id=scomm,socket=sock "
         "-device sdm-platform,id=sdm,comm=scomm,master=on,num-slaves=%u%s "
         "-numa node,memdev=mem %s",
-        rig->address, options->memory ? options->memory : "",
+        rig->address, options->socket ? options->socket : "",
+        options->memory ? options->memory : "",
         options->num_slaves ? options->num_slaves : 2,
         options->device ? options->device : "",
         options->machine ? options->machine : "");
@@ -118,12 +119,13 @@ char *slave_args(Rig *rig, const SlaveOptions *options)
     size = options->size ? options->size : "256M";
     return g_strdup_printf(
         "-M virt%s -m %s -nodefaults "
-        "-object multi-socket-backend,id=sock,%s "
+        "-object multi-socket-backend,id=sock,%s%s "
         "-object memory-backend-network,id=mem,size=%s,socket=sock%s "
         "-object sdm-communication-socket,id=scomm,socket=sock "
         "-device 'sdm-platform,id=sdm,comm=scomm,slave-id=%u%s%s' "
         "-numa node,memdev=mem %s %s",
-        options->no_boot ? "" : ",slave", size, rig->address, size,
+        options->no_boot ? "" : ",slave", size, rig->address,
+        options->socket ? options->socket : "", size,
         options->memory ? options->memory : "", options->id,
         options->no_boot ? "" : ",len-signals=1,signals[0]=boot",
         options->device ? options->device : "", options->no_boot ? "" :
@@ -316,6 +318,17 @@ bool is_silent(Machine *m)
     g_auto(GStrv) lines = log_lines(m);
 
     return g_strv_length(lines) == m->log_seen;
+}
+
+bool said(Machine *m, const char *pattern)
+{
+    g_auto(GStrv) lines = log_lines(m);
+    bool found = false;
+
+    for (; lines[m->log_seen]; m->log_seen++) {
+        found |= g_pattern_match_simple(pattern, lines[m->log_seen]);
+    }
+    return found;
 }
 
 void expect_line(Machine *m, const char *pattern)

@@ -84,6 +84,7 @@ typedef struct Machine {
 } Machine;
 
 typedef struct MasterOptions {
+    const char *socket;  /* more properties of the socket, ",name=value" */
     const char *memory;  /* more properties of the memory, ",name=value" */
     const char *device;  /* more properties of the device, ",name=value" */
     const char *machine; /* more arguments */
@@ -91,6 +92,7 @@ typedef struct MasterOptions {
 } MasterOptions;
 
 typedef struct SlaveOptions {
+    const char *socket; /* more properties of the socket, ",name=value" */
     const char *size;   /* of the RAM, 256M unless given */
     const char *memory; /* more properties of the memory, ",name=value" */
     const char *device; /* more properties of the device, ",name=value" */
@@ -142,6 +144,8 @@ bool has_status(Machine *m, const char *status);
 
 /* What a file of stderr holds, as far as it comes from QEMU. */
 char *read_log(const char *path);
+/* Whether a line was printed that matches; all lines count as looked at. */
+bool said(Machine *m, const char *pattern);
 /* The line that is printed next must match the glob pattern @pattern. */
 void expect_line(Machine *m, const char *pattern);
 /* Whether all lines have been looked at. */
