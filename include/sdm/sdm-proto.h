@@ -54,7 +54,7 @@ struct sdm_proto_header {
 /* Longest payload of a HELLO, WELCOME or REJECT, in bytes. */
 #define SDM_PROTO_MAX_HANDSHAKE		1024
 
-/* Any ID: the master gives the slave the lowest free one. */
+/* Any ID: the master gives the slave a free one. */
 #define SDM_PROTO_ID_ANY		0
 
 struct sdm_proto_hello {

@@ -274,7 +274,7 @@
 #define SDM_PEER_STATE			0x00
 #define SDM_PEER_STATE_MASK		0x000000ff
 #define SDM_PEER_ABSENT			0 /* not connected, or left in order */
-#define SDM_PEER_CONNECTING		1 /* handshake under way */
+#define SDM_PEER_CONNECTING		1 /* not connected, but being looked for */
 #define SDM_PEER_RESET			2 /* held in reset: waits for boot */
 #define SDM_PEER_RUNNING		3 /* its CPUs run */
 #define SDM_PEER_LOST			4 /* the link broke */

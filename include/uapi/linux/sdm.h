@@ -94,7 +94,7 @@ struct sdm_info {
 /**
  * enum sdm_state - life of a peer
  * @SDM_STATE_ABSENT: not connected, or left in order
- * @SDM_STATE_CONNECTING: handshake under way
+ * @SDM_STATE_CONNECTING: not connected, the other side is being looked for
  * @SDM_STATE_RESET: connected, held in reset, waits for boot
  * @SDM_STATE_RUNNING: connected, its CPUs run
  * @SDM_STATE_LOST: the link broke

@@ -355,6 +355,17 @@ static bool cs_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
     return true;
 }
 
+static bool cs_unnoticed(void *opaque, uint32_t id)
+{
+    return sdm_core_peer_unnoticed(((SDMCommunicationSocket *)opaque)->core,
+                                   id);
+}
+
+static void cs_connecting(void *opaque, uint32_t id)
+{
+    sdm_core_peer_connecting(((SDMCommunicationSocket *)opaque)->core, id);
+}
+
 static void cs_connected(void *opaque, MultiSocketPeer *peer)
 {
     SDMCommunicationSocket *cs = opaque;
@@ -401,6 +412,8 @@ static void cs_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
 static const MultiSocketChannelOps cs_channel_ops = {
     .describe = cs_describe,
     .accept = cs_accept,
+    .unnoticed = cs_unnoticed,
+    .connecting = cs_connecting,
     .connected = cs_connected,
     .disconnected = cs_disconnected,
     .receive = cs_receive,

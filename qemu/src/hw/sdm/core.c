@@ -465,6 +465,19 @@ void sdm_core_peer_down(SDMCore *core, uint32_t id, bool in_order)
     peer_changed(core, id);
 }
 
+void sdm_core_peer_connecting(SDMCore *core, uint32_t id)
+{
+    if (!peer_is_up(&core->peers[id])) {
+        sdm_core_peer_state(core, id, SDM_PEER_CONNECTING);
+    }
+}
+
+bool sdm_core_peer_unnoticed(const SDMCore *core, uint32_t id)
+{
+    return core->control & SDM_CTRL_ENABLE &&
+           core->peer_changed[id / 32] & SDM_ID_BIT(id);
+}
+
 void sdm_core_peer_state(SDMCore *core, uint32_t id, uint32_t state)
 {
     if (core->peers[id].state != state) {

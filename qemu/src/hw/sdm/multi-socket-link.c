@@ -125,6 +125,40 @@ static void peer_established(MultiSocketPeer *peer)
     }
 }
 
+static bool master_id_is_unnoticed(MultiSocketBackend *ms, uint32_t id)
+{
+    unsigned i;
+
+    for (i = 0; i < SDM_PROTO_NUM_CHANNELS; i++) {
+        const MultiSocketChannelOps *ops = ms->channels[i].ops;
+
+        if (ops && ops->unnoticed &&
+            ops->unnoticed(ms->channels[i].opaque, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The lowest one; best one of which the guest knows that it is free. */
+static uint32_t master_free_id(MultiSocketBackend *ms)
+{
+    uint32_t id, best = SDM_PROTO_ID_ANY;
+
+    for (id = 1; id < ms->num_ids; id++) {
+        if (ms->by_id[id]) {
+            continue;
+        }
+        if (!master_id_is_unnoticed(ms, id)) {
+            return id;
+        }
+        if (best == SDM_PROTO_ID_ANY) {
+            best = id;
+        }
+    }
+    return best;
+}
+
 static bool master_assign_id(MultiSocketBackend *ms, uint32_t wanted,
                              uint32_t *id, uint32_t *code, Error **errp)
 {
@@ -144,10 +178,9 @@ static bool master_assign_id(MultiSocketBackend *ms, uint32_t wanted,
         *id = wanted;
         return true;
     }
-    for (*id = 1; *id < ms->num_ids; ++*id) {
-        if (!ms->by_id[*id]) {
-            return true;
-        }
+    *id = master_free_id(ms);
+    if (*id != SDM_PROTO_ID_ANY) {
+        return true;
     }
     *code = SDM_REJECT_FULL;
     error_setg(errp, "all slave IDs are in use (num-slaves=%u)",

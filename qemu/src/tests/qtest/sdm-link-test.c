@@ -202,6 +202,48 @@ static void test_return(void)
     rig_free(rig);
 }
 
+static Machine *expect_id(uint32_t wanted, uint32_t id)
+{
+    Machine *slave = start_slave(rig, &(SlaveOptions) { .id = wanted });
+
+    g_assert_cmphex(get_reg(slave, SDM_REG_ID), ==, id);
+    return slave;
+}
+
+/* The ID of who has gone is not another's before the driver has noticed. */
+static void test_unnoticed(void)
+{
+    Machine *master, *slave, *other;
+
+    rig = rig_new_tcp();
+    master = start_master(rig, NULL);
+    set_reg(master, SDM_REG_CONTROL, SDM_CTRL_ENABLE);
+    set_reg(master, SDM_REG_PEER_CHANGED(0), ~0);
+    quit_machine(expect_id(0, 1));
+    wait_connected(master, 0);
+
+    /* Another one is free; who asks for this one gets it; nobody waits. */
+    slave = expect_id(0, 2);
+    quit_machine(expect_id(1, 1));
+    wait_connected(master, 1);
+    other = expect_id(0, 1);
+    quit_machine(other);
+    quit_machine(slave);
+    wait_connected(master, 0);
+
+    /* Once it has noticed, or with no driver at all, it is as ever. */
+    set_reg(master, SDM_REG_PEER_CHANGED(0), SDM_ID_BIT(1));
+    quit_machine(expect_id(0, 1));
+    wait_connected(master, 0);
+    set_reg(master, SDM_REG_PEER_CHANGED(0), SDM_ID_BIT(2));
+    set_reg(master, SDM_REG_CONTROL, 0);
+    quit_machine(expect_id(0, 1));
+
+    wait_connected(master, 0);
+    quit_machine(master);
+    rig_free(rig);
+}
+
 /* A slave whose connection is refused says so, and so does the master. */
 static void check_refused(Machine *master, const SlaveOptions *options,
                           const char *reason)
@@ -358,6 +400,7 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/link/quit", test_quit);
     qtest_add_func("/sdm/link/kill", test_kill);
     qtest_add_func("/sdm/link/return", test_return);
+    qtest_add_func("/sdm/link/unnoticed", test_unnoticed);
     qtest_add_func("/sdm/link/refused", test_refused);
     qtest_add_func("/sdm/link/exact-fit", test_exact_fit);
     qtest_add_func("/sdm/link/parts", test_parts);

@@ -124,6 +124,13 @@ void sdm_core_set_identity(SDMCore *core, uint32_t id, uint32_t num_ids);
 void sdm_core_peer_up(SDMCore *core, uint32_t id, uint32_t arch,
                       const struct sdm_proto_signals *signals);
 void sdm_core_peer_down(SDMCore *core, uint32_t id, bool in_order);
+/* There is no link, but somebody tries to make one. */
+void sdm_core_peer_connecting(SDMCore *core, uint32_t id);
+/*
+ * A driver serves the device, and has not seen yet what became of machine @id.
+ * Without a driver there is nobody who could take one machine for another.
+ */
+bool sdm_core_peer_unnoticed(const SDMCore *core, uint32_t id);
 void sdm_core_peer_state(SDMCore *core, uint32_t id, uint32_t state);
 void sdm_core_peer_action(SDMCore *core, uint32_t id, uint32_t result);
 /* A signal that starts or resets the machine. */

@@ -32,6 +32,8 @@ typedef struct MultiSocketPeer MultiSocketPeer;
  * @accept: the peer's section arrived (@body is NULL if it sent none): check
  *     it and take what the connection needs; false refuses the peer.
  *     SDM_REJECT_CHANNEL goes over the wire unless @code is changed.
+ * @unnoticed: master: the guest does not know yet what became of machine @id:
+ *     its ID goes to another one only if there is no other left
  * @connecting: the slave begins to look for machine @id, its master, at the
  *     start or again; only with 'reconnect-ms'
  * @connected: all channels accepted, frames may be sent
@@ -58,6 +60,7 @@ typedef struct MultiSocketChannelOps {
     void (*describe)(void *opaque, MultiSocketPeer *peer, GByteArray *body);
     bool (*accept)(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
                    size_t length, uint32_t *code, Error **errp);
+    bool (*unnoticed)(void *opaque, uint32_t id);
     void (*connecting)(void *opaque, uint32_t id);
     void (*connected)(void *opaque, MultiSocketPeer *peer);
     void (*broken)(void *opaque, MultiSocketPeer *peer);
