@@ -54,6 +54,7 @@ static void test_early(void)
     expect_signal(master, 1, 3, 4, 5);
     quit_machine(master);
     wait_peer_state(slave, 0, SDM_PEER_CONNECTING);
+    expect_line(slave, "*: warning: no master so far: Failed to connect *");
     quit_machine(slave);
     rig_free(rig);
 }

@@ -76,7 +76,7 @@ int raw_connect(Rig *rig)
 {
     struct sockaddr_storage addr;
     socklen_t length = rig_sockaddr(rig, &addr);
-    int fd = socket(addr.ss_family, SOCK_STREAM, 0);
+    int fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     limit_time(fd);
     g_assert_cmpint(connect(fd, (struct sockaddr *)&addr, length), ==, 0);
@@ -87,7 +87,7 @@ int raw_listen(Rig *rig)
 {
     struct sockaddr_storage addr;
     socklen_t length = rig_sockaddr(rig, &addr);
-    int fd = socket(addr.ss_family, SOCK_STREAM, 0);
+    int fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int one = 1;
 
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -99,7 +99,7 @@ int raw_listen(Rig *rig)
 
 int raw_accept(int listener)
 {
-    int fd = accept(listener, NULL, NULL);
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
     g_assert_cmpint(fd, >=, 0);
     limit_time(fd);
