@@ -119,8 +119,8 @@ static void test_no_room(void)
     fd = raw_join(rig);
     qtest_bufwrite(master->qts, WINDOW_BASE, data, 1 * MiB);
     WAIT_FOR(peer_state(master, 1) == SDM_PEER_LOST);
-    expect_line(master, "*link to slave * lost: the peer took too little data for "
-                "300 ms");
+    expect_line(master, "*link to slave * lost: the peer took too little data "
+                "for 300 ms");
     g_assert_cmphex(get_reg(master, SDM_REG_ERR_STATUS) &
                     (SDM_ERR_VALID | SDM_ERR_WRITE), ==,
                     SDM_ERR_VALID | SDM_ERR_WRITE);

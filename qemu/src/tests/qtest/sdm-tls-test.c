@@ -361,7 +361,7 @@ static void test_bad_masters(void)
     check_bad_master(NULL, "*: no connection with *: *");
 }
 
-/* Somebody who begins a TLS handshake and does not end it, or talks nonsense. */
+/* Who begins a TLS handshake and does not end it, or talks nonsense. */
 static void test_strangers(void)
 {
     static const uint8_t begin[] = { 0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3 };
