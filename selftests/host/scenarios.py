@@ -4,6 +4,7 @@
 
 import gzip
 import os
+import secrets
 import shutil
 import socket
 import textwrap
@@ -376,6 +377,30 @@ class Unix(OtherWay):
 
     name = "unix"
     pair = {"unix": True}
+
+
+class Tls(OtherWay):
+    """A slave by TCP with TLS, with a key that both know."""
+
+    name = "tls"
+
+    def address(self, unix=False):
+        return super().address(unix) + ",tls-creds=tls"
+
+    def machine(self, name, options):
+        with open(f"{self.directory}/keys.psk", "a", encoding="ascii") as keys:
+            if not keys.tell():
+                keys.write(f"sdm:{secrets.token_hex(32)}\n")
+        end = "endpoint=server" if name == "master" else "endpoint=client,username=sdm"
+        # Before the socket, which refers to it
+        return super().machine(name, ["-object", f"tls-creds-psk,id=tls,dir={self.directory},{end}", *options])
+
+    def in_reset(self, master):
+        self.test(master, "window", "-f whole")
+
+    def running(self, master):
+        super().running(master)
+        self.test(master, "signals", NO_PAIR)
 
 
 class Plain(OtherWay):
@@ -774,5 +799,5 @@ class PlainDebug(Plain):
     environment = "SDM_QUICK=1"
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Plain, Shared, HugePages, Life, Foreign,
-             Debian, UnixDebian, PlainDebian, SharedDebian, Debug, UnixDebug, PlainDebug, SharedDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life,
+             Foreign, Debian, UnixDebian, PlainDebian, SharedDebian, Debug, UnixDebug, PlainDebug, SharedDebug]
