@@ -444,6 +444,9 @@ void multi_socket_closed(MultiSocketPeer *peer)
 
     if (peer->established) {
         ms->by_id[peer->id] = NULL;
+        g_free(ms->latest_end[peer->id]);
+        ms->latest_end[peer->id] = g_strdup(peer->in_order ? "left in order" :
+                                                             peer->reason);
         if (!peer->in_order) {
             warn_report("link to %s %s lost: %s",
                         ms->listen ? "slave" : "master", peer->name,

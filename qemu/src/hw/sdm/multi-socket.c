@@ -170,6 +170,16 @@ MultiSocketPeer *multi_socket_find_peer(MultiSocketBackend *ms, uint32_t id)
     return id < SDM_MAX_IDS ? ms->by_id[id] : NULL;
 }
 
+const char *multi_socket_latest_end(const MultiSocketBackend *ms, uint32_t id)
+{
+    return id < SDM_MAX_IDS ? ms->latest_end[id] : NULL;
+}
+
+unsigned multi_socket_num_pending(const MultiSocketBackend *ms)
+{
+    return ms->num_pending;
+}
+
 /*
  * ------------------------------------------------------------------------
  * Object
@@ -377,7 +387,11 @@ static void multi_socket_init(Object *obj)
 static void multi_socket_finalize(Object *obj)
 {
     MultiSocketBackend *ms = MULTI_SOCKET_BACKEND(obj);
+    unsigned i;
 
+    for (i = 0; i < SDM_MAX_IDS; i++) {
+        g_free(ms->latest_end[i]);
+    }
     if (ms->exit.notify) {
         qemu_remove_exit_notifier(&ms->exit);
         qemu_remove_machine_init_done_notifier(&ms->machine_done);

@@ -77,6 +77,11 @@ static void sdm_platform_realize(DeviceState *dev, Error **errp)
     sysbus_init_irq(sbd, &s->core.irq);
 }
 
+static void sdm_platform_unrealize(DeviceState *dev)
+{
+    sdm_core_unrealize(&SDM_PLATFORM(dev)->core);
+}
+
 static void sdm_platform_reset_hold(Object *obj, ResetType type)
 {
     sdm_core_reset(&SDM_PLATFORM(obj)->core);
@@ -106,6 +111,7 @@ static void sdm_platform_class_init(ObjectClass *oc, void *data)
     ResettableClass *rc = RESETTABLE_CLASS(oc);
 
     dc->realize = sdm_platform_realize;
+    dc->unrealize = sdm_platform_unrealize;
     dc->vmsd = &sdm_platform_vmstate;
     dc->desc = "Signal Distribution Module";
     rc->phases.hold = sdm_platform_reset_hold;

@@ -134,6 +134,7 @@ static void test_hung_slave(void)
     /* Now it waits. Monitor, registers, signals and other slaves do not. */
     for (i = 0; i < 20; i++) {
         g_assert_true(has_status(master, "running"));
+        qtest_qmp_assert_success(master->qts, "{ 'execute': 'query-sdm' }");
         g_assert_cmphex(get_reg(master, SDM_REG_MAGIC), ==, SDM_MAGIC);
     }
     g_assert_cmpint(send_signal(master, 1, 1, 2, 3), ==, SDM_TX_OK);
