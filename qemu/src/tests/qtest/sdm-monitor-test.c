@@ -1,5 +1,5 @@
 /*
- * SDM: what the monitor says
+ * SDM: what the monitor says, and that it refuses to save the machine
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -401,6 +401,107 @@ static void test_hmp(void)
     rig_free(rig);
 }
 
+/*
+ * ------------------------------------------------------------------------
+ * Migration and snapshots
+ */
+
+static void check_error(QDict *response, const char *reason)
+{
+    const QDict *error = qdict_get_qdict(response, "error");
+
+    g_assert_nonnull(error);
+    check_str(error, "desc", reason);
+    qobject_unref(response);
+}
+
+/* A job that fails; its error is @reason. */
+static void check_job(Machine *m, const char *reason)
+{
+    const QDict *job;
+    QDict *jobs;
+
+    qtest_qmp_assert_success(m->qts, "{ 'execute': 'snapshot-save', "
+                             "'arguments': { 'job-id': 'job', 'tag': 'x', "
+                             "'vmstate': 'none', 'devices': [] } }");
+    while (true) {
+        jobs = qtest_qmp(m->qts, "{ 'execute': 'query-jobs' }");
+        job = element(jobs, "return", 0);
+        if (g_str_equal(qdict_get_str(job, "status"), "concluded")) {
+            break;
+        }
+        qobject_unref(jobs);
+        g_usleep(1000);
+    }
+    check_str(job, "error", reason);
+    qobject_unref(jobs);
+    qtest_qmp_assert_success(m->qts, "{ 'execute': 'job-dismiss', "
+                             "'arguments': { 'id': 'job' } }");
+}
+
+static void check_blocked(Machine *m, const char *reason)
+{
+    g_autofree char *text = qtest_hmp(m->qts, "savevm x");
+    g_autofree char *expected = g_strdup_printf("Error: %s\r\n", reason);
+
+    g_assert_cmpstr(text, ==, expected);
+    check_job(m, reason);
+    check_error(qtest_qmp(m->qts, "{ 'execute': 'migrate', 'arguments': "
+                          "{ 'uri': 'exec:cat >/dev/null' } }"), reason);
+}
+
+#define DEVICE_REASON                                                       \
+    "sdm-platform 'sdm' cannot be saved or migrated: its links and the "    \
+    "signals under way are those of other devices, too"
+
+static void check_only_migratable(const char *args, const char *reason)
+{
+    g_autofree char *all = g_strdup_printf("-only-migratable %s", args);
+    g_autofree char *output = NULL;
+
+    g_assert_cmpint(run_qemu(rig, all, &output), ==, 1);
+    if (!strstr(output, reason)) {
+        g_error("printed: %s\nexpected: %s", output, reason);
+    }
+}
+
+static void test_blocked(void)
+{
+    static const char local[] = "-M virt -nodefaults "
+        "-object sdm-communication-local,id=local "
+        "-device sdm-platform,id=sdm,comm=local,master=on,num-slaves=1";
+    g_autofree char *args = NULL;
+    Machine *master, *slave, *m;
+
+    rig = rig_new_tcp();
+    args = g_strdup_printf("-M virt -m 16M -nodefaults "
+                           "-object multi-socket-backend,id=sock,%s "
+                           "-object memory-backend-network,id=mem,size=16M,"
+                           "socket=sock -numa node,memdev=mem", rig->address);
+    master = start_master(rig, NULL);
+    slave = start_machine(rig, args);
+    wait_connected(slave, 1);
+    check_blocked(master, DEVICE_REASON);
+    check_blocked(slave, "memory-backend-network 'mem' cannot be saved or "
+                  "migrated: its master may write to it at any time");
+    quit_machine(slave);
+
+    /* One that waits for its boot, too. */
+    slave = start_slave(rig, NULL);
+    wait_connected(master, 1);
+    check_job(slave, DEVICE_REASON);
+    quit_machine(slave);
+    quit_machine(master);
+
+    m = start_machine(rig, local);
+    check_blocked(m, DEVICE_REASON);
+    quit_machine(m);
+
+    check_only_migratable(local, DEVICE_REASON);
+    check_only_migratable(args, "memory-backend-network 'mem' cannot be ");
+    rig_free(rig);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -411,6 +512,7 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/monitor/mapped", test_mapped);
     qtest_add_func("/sdm/monitor/handshake", test_handshake);
     qtest_add_func("/sdm/monitor/hmp", test_hmp);
+    qtest_add_func("/sdm/monitor/blocked", test_blocked);
 
     return g_test_run();
 }
