@@ -91,6 +91,7 @@ struct MultiSocketBackend {
     unsigned report_count;
 
     Notifier machine_done;
+    Notifier shutdown;
     Notifier exit;
 };
 

@@ -156,6 +156,25 @@ static void test_hung_slave(void)
     end();
 }
 
+/* One that waits, for an hour if it has to, ends with its machine. */
+static void test_terminate(void)
+{
+    int fd;
+
+    start_program(rig_new_tcp(), access_program, sizeof(access_program),
+                  ",timeout-ms=3600000", "");
+    fd = raw_join(rig);
+    run(master);
+    raw_expect(fd, SDM_PROTO_MEM_READ, NULL, NULL);
+    qtest_qmp_assert_success(master->qts, "{ 'execute': 'query-sdm' }");
+
+    /* This is a SIGTERM; to obey it late is an error. */
+    quit_machine(master);
+    raw_expect(fd, SDM_PROTO_BYE, NULL, NULL);
+    raw_expect_end(fd);
+    rig_free(rig);
+}
+
 /*
  * ------------------------------------------------------------------------
  * Two CPUs that use the window without a pause
@@ -365,6 +384,7 @@ int main(int argc, char **argv)
     if (g_str_equal(qtest_get_arch(), "arm") && qtest_has_accel("tcg")) {
         qtest_add_func("/sdm/guest/on-error", test_on_error);
         qtest_add_func("/sdm/guest/hung-slave", test_hung_slave);
+        qtest_add_func("/sdm/guest/terminate", test_terminate);
         qtest_add_func("/sdm/guest/two-cpus", test_two_cpus);
         qtest_add_func("/sdm/guest/slave-changes", test_slave_changes);
         qtest_add_func("/sdm/guest/slave/tcp", test_slave_tcp);
