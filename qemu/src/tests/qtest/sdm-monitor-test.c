@@ -359,6 +359,35 @@ static void test_handshake(void)
     rig_free(rig);
 }
 
+/* A slave that looks for its master, at first and again. */
+static void test_connecting(void)
+{
+    g_autofree char *args = NULL;
+    Machine *master, *slave;
+    QDict *info;
+
+    rig = rig_new_tcp();
+    args = slave_args(rig, &(SlaveOptions) { .socket = ",reconnect-ms=50" });
+    slave = start_machine(rig, args);
+    expect_line(slave, "*: no master so far: *");
+    info = query(slave);
+    check_peer(element(info, "devices", 0), 0, "connecting", 0, 0);
+    g_assert_cmpint(length(element(info, "sockets", 0), "links"), ==, 0);
+    qobject_unref(info);
+
+    master = start_master(rig, NULL);
+    wait_connected(slave, 1);
+    kill_machine(master);
+    expect_line(slave, "*link to master*lost*");
+    expect_line(slave, "*: no master so far: *");
+    info = query(slave);
+    check_peer(element(info, "devices", 0), 0, "connecting", 1, 0);
+    qobject_unref(info);
+    check_end(slave, 0, "?*");
+    quit_machine(slave);
+    rig_free(rig);
+}
+
 static void check_text(Machine *m, const char *pattern)
 {
     g_autofree char *text = qtest_hmp(m->qts, "info sdm");
@@ -511,6 +540,7 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/monitor/links", test_links);
     qtest_add_func("/sdm/monitor/mapped", test_mapped);
     qtest_add_func("/sdm/monitor/handshake", test_handshake);
+    qtest_add_func("/sdm/monitor/connecting", test_connecting);
     qtest_add_func("/sdm/monitor/hmp", test_hmp);
     qtest_add_func("/sdm/monitor/blocked", test_blocked);
 
