@@ -18,6 +18,8 @@
 #include "dma.h"
 #include "trace.h"
 
+SDMCoreList sdm_cores = QTAILQ_HEAD_INITIALIZER(sdm_cores);
+
 static void id_set(uint32_t *map, uint32_t id)
 {
     map[id / 32] |= SDM_ID_BIT(id);
@@ -261,6 +263,7 @@ uint32_t sdm_core_send(SDMCore *core, uint32_t dest, uint32_t signal,
         /* Broken, and about to be declared so. */
         return SDM_TX_NO_LINK;
     }
+    peer->sent++;
     return SDM_TX_OK;
 }
 
@@ -354,6 +357,7 @@ const char *sdm_core_receive(SDMCore *core,
     if (peer->rx.count == SDM_QUEUE_DEPTH) {
         return "more signals than credits";
     }
+    peer->received++;
     trace_sdm_receive(core->id, signal->source, signal->signal,
                       signal->data[0], signal->data[1]);
     if (perform_action(core, signal->source, &message)) {
@@ -665,7 +669,13 @@ bool sdm_core_realize(SDMCore *core, Object *owner, Error **errp)
             core->dma = sdm_dma_new(sdm_core_memory(core), dma_changed, core);
         }
     }
+    QTAILQ_INSERT_TAIL(&sdm_cores, core, next);
     return true;
+}
+
+void sdm_core_unrealize(SDMCore *core)
+{
+    QTAILQ_REMOVE(&sdm_cores, core, next);
 }
 
 void sdm_core_class_properties(ObjectClass *oc, ptrdiff_t core_offset)

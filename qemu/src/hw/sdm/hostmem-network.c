@@ -29,6 +29,7 @@
 #include "qom/object_interfaces.h"
 #include "exec/translation-block.h"
 #include "hw/core/cpu.h"
+#include "migration/blocker.h"
 #include "sdm/sdm-regs.h"
 #include "system/tcg.h"
 #include "hw/sdm/address.h"
@@ -53,6 +54,7 @@ struct MemoryBackendNetwork {
     SdmOnError on_error;
     bool hugetlb;
     bool registered; /* user of the memory channel */
+    Error *migration_blocker;
 
     /* Slave: the own RAM, at address 0, for the connections' threads. */
     AddressSpace as;
@@ -564,6 +566,15 @@ static bool nm_check(MemoryBackendNetwork *nm, Error **errp)
     return true;
 }
 
+static bool nm_block_migration(MemoryBackendNetwork *nm, Error **errp)
+{
+    error_setg(&nm->migration_blocker, TYPE_MEMORY_BACKEND_NETWORK " '%s' "
+               "cannot be saved or migrated: %s", nm_name(nm),
+               nm->master ? "the RAM in its window is in other machines" :
+                            "its master may write to it at any time");
+    return migrate_add_blocker(&nm->migration_blocker, errp) == 0;
+}
+
 /* RAM that is to be shared with the master's process is a file. */
 static bool nm_alloc_ram(MemoryBackendNetwork *nm, Error **errp)
 {
@@ -599,7 +610,7 @@ static bool nm_alloc(HostMemoryBackend *backend, Error **errp)
 {
     MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(backend);
 
-    if (!nm_check(nm, errp)) {
+    if (!nm_check(nm, errp) || !nm_block_migration(nm, errp)) {
         return false;
     }
     nm->map.size = nm->shared_size;
@@ -727,6 +738,7 @@ static void nm_finalize(Object *obj)
     if (nm->registered) {
         multi_socket_unregister_channel(nm->socket, SDM_PROTO_CHANNEL_MEMORY);
     }
+    migrate_del_blocker(&nm->migration_blocker);
     qemu_mutex_destroy(&nm->ram_lock);
     qemu_mutex_destroy(&nm->error_lock);
 }

@@ -83,6 +83,7 @@ struct MultiSocketBackend {
     /* Connections, and those of them that have an ID. */
     QTAILQ_HEAD(, MultiSocketPeer) peers;
     MultiSocketPeer *by_id[SDM_MAX_IDS];
+    char *latest_end[SDM_MAX_IDS]; /* why the latest one of that ID ended */
     unsigned num_pending;
 
     /* Messages about strangers since then, ms. */
@@ -90,6 +91,7 @@ struct MultiSocketBackend {
     unsigned report_count;
 
     Notifier machine_done;
+    Notifier shutdown;
     Notifier exit;
 };
 

@@ -444,7 +444,10 @@ void multi_socket_closed(MultiSocketPeer *peer)
 
     if (peer->established) {
         ms->by_id[peer->id] = NULL;
-        if (!peer->in_order) {
+        g_free(ms->latest_end[peer->id]);
+        ms->latest_end[peer->id] = g_strdup(peer->in_order ? "left in order" :
+                                                             peer->reason);
+        if (!peer->in_order && !ms->exiting) {
             warn_report("link to %s %s lost: %s",
                         ms->listen ? "slave" : "master", peer->name,
                         peer->reason);

@@ -11,6 +11,8 @@
 #include "crypto/tlscreds.h"
 #include "hw/boards.h"
 #include "hw/qdev-core.h"
+#include "system/runstate.h"
+#include "system/runstate-action.h"
 #include "system/system.h"
 #include "sdm/sdm-regs.h"
 #include "multi-socket-internal.h"
@@ -82,6 +84,29 @@ static void multi_socket_exit(Notifier *notifier, void *data)
     }
     multi_socket_listen_end(ms);
     multi_socket_connect_end(ms);
+}
+
+/*
+ * QEMU is about to end. It waits for its CPUs, and those of a master may wait
+ * for a slave. With -no-shutdown the machine stays, and with it the
+ * connections. A slave waits for nobody: it closes its connection last, because
+ * whoever sends to a closed one may never read the BYE.
+ */
+static void multi_socket_shutdown(Notifier *notifier, void *data)
+{
+    MultiSocketBackend *ms =
+        container_of(notifier, MultiSocketBackend, shutdown);
+    MultiSocketPeer *peer;
+
+    if (shutdown_action == SHUTDOWN_ACTION_PAUSE || !ms->listen) {
+        return;
+    }
+    multi_socket_exit(&ms->exit, NULL);
+    QTAILQ_FOREACH(peer, &ms->peers, next) {
+        if (peer->established) {
+            multi_socket_peer_fail(peer, "this machine ends");
+        }
+    }
 }
 
 /*
@@ -170,6 +195,16 @@ MultiSocketPeer *multi_socket_find_peer(MultiSocketBackend *ms, uint32_t id)
     return id < SDM_MAX_IDS ? ms->by_id[id] : NULL;
 }
 
+const char *multi_socket_latest_end(const MultiSocketBackend *ms, uint32_t id)
+{
+    return id < SDM_MAX_IDS ? ms->latest_end[id] : NULL;
+}
+
+unsigned multi_socket_num_pending(const MultiSocketBackend *ms)
+{
+    return ms->num_pending;
+}
+
 /*
  * ------------------------------------------------------------------------
  * Object
@@ -233,6 +268,8 @@ static void multi_socket_complete(UserCreatable *uc, Error **errp)
     }
     ms->exit.notify = multi_socket_exit;
     qemu_add_exit_notifier(&ms->exit);
+    ms->shutdown.notify = multi_socket_shutdown;
+    qemu_register_shutdown_notifier(&ms->shutdown);
     ms->machine_done.notify = multi_socket_machine_done;
     qemu_add_machine_init_done_notifier(&ms->machine_done);
 }
@@ -377,9 +414,14 @@ static void multi_socket_init(Object *obj)
 static void multi_socket_finalize(Object *obj)
 {
     MultiSocketBackend *ms = MULTI_SOCKET_BACKEND(obj);
+    unsigned i;
 
+    for (i = 0; i < SDM_MAX_IDS; i++) {
+        g_free(ms->latest_end[i]);
+    }
     if (ms->exit.notify) {
         qemu_remove_exit_notifier(&ms->exit);
+        notifier_remove(&ms->shutdown);
         qemu_remove_machine_init_done_notifier(&ms->machine_done);
     }
     if (ms->listener) {

@@ -11,7 +11,7 @@
 #include "hw/sysbus.h"
 #include "hw/sdm/core.h"
 #include "hw/sdm/machine.h"
-#include "migration/vmstate.h"
+#include "migration/blocker.h"
 #include "dma.h"
 
 OBJECT_DECLARE_SIMPLE_TYPE(SDMPlatform, SDM_PLATFORM)
@@ -24,6 +24,7 @@ struct SDMPlatform {
     uint32_t num_signal_ids;
     char **signal_ids;
     bool dma;
+    Error *migration_blocker;
 };
 
 /* Turn the list into signals[N]. */
@@ -60,13 +61,36 @@ static bool resolve_signal_ids(SDMPlatform *s, Error **errp)
     return true;
 }
 
+/* One state in two machines: what one of them saves alone would be a lie. */
+static bool block_migration(SDMPlatform *s, Error **errp)
+{
+    const char *id = DEVICE(s)->id;
+
+    error_setg(&s->migration_blocker, TYPE_SDM_PLATFORM " '%s' cannot be "
+               "saved or migrated: its links and the signals under way are "
+               "those of other devices, too",
+               id ? id : object_get_canonical_path_component(OBJECT(s)));
+    return migrate_add_blocker(&s->migration_blocker, errp) == 0;
+}
+
+static void sdm_platform_unrealize(DeviceState *dev)
+{
+    SDMPlatform *s = SDM_PLATFORM(dev);
+
+    sdm_core_unrealize(&s->core);
+    migrate_del_blocker(&s->migration_blocker);
+}
+
 static void sdm_platform_realize(DeviceState *dev, Error **errp)
 {
     SDMPlatform *s = SDM_PLATFORM(dev);
     SysBusDevice *sbd = SYS_BUS_DEVICE(dev);
 
-    if (!resolve_signal_ids(s, errp) ||
-        !sdm_core_realize(&s->core, OBJECT(dev), errp)) {
+    if (!resolve_signal_ids(s, errp) || !block_migration(s, errp)) {
+        return;
+    }
+    if (!sdm_core_realize(&s->core, OBJECT(dev), errp)) {
+        migrate_del_blocker(&s->migration_blocker);
         return;
     }
     if (!s->dma) {
@@ -81,12 +105,6 @@ static void sdm_platform_reset_hold(Object *obj, ResetType type)
 {
     sdm_core_reset(&SDM_PLATFORM(obj)->core);
 }
-
-/* One state in two processes: a stream from one of them would be a lie. */
-static const VMStateDescription sdm_platform_vmstate = {
-    .name = TYPE_SDM_PLATFORM,
-    .unmigratable = 1,
-};
 
 static const Property sdm_platform_properties[] = {
     DEFINE_PROP_LINK("comm", SDMPlatform, core.config.comm,
@@ -106,7 +124,7 @@ static void sdm_platform_class_init(ObjectClass *oc, void *data)
     ResettableClass *rc = RESETTABLE_CLASS(oc);
 
     dc->realize = sdm_platform_realize;
-    dc->vmsd = &sdm_platform_vmstate;
+    dc->unrealize = sdm_platform_unrealize;
     dc->desc = "Signal Distribution Module";
     rc->phases.hold = sdm_platform_reset_hold;
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);

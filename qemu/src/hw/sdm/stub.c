@@ -5,6 +5,8 @@
  */
 
 #include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-commands-sdm-query.h"
 #include "hw/sdm/machine.h"
 
 char *sdm_machine_expand_options(const char *options)
@@ -34,4 +36,10 @@ void sdm_fdt_add_device(void *fdt, const char *parent, PlatformBusDevice *pbus,
 
 void sdm_fdt_reserve_windows(void *fdt)
 {
+}
+
+SdmInfo *qmp_query_sdm(Error **errp)
+{
+    error_setg(errp, "this QEMU has no SDM");
+    return NULL;
 }

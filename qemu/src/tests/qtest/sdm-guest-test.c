@@ -134,6 +134,7 @@ static void test_hung_slave(void)
     /* Now it waits. Monitor, registers, signals and other slaves do not. */
     for (i = 0; i < 20; i++) {
         g_assert_true(has_status(master, "running"));
+        qtest_qmp_assert_success(master->qts, "{ 'execute': 'query-sdm' }");
         g_assert_cmphex(get_reg(master, SDM_REG_MAGIC), ==, SDM_MAGIC);
     }
     g_assert_cmpint(send_signal(master, 1, 1, 2, 3), ==, SDM_TX_OK);
@@ -153,6 +154,25 @@ static void test_hung_slave(void)
                     SDM_ERR_VALID | 1 << 16 | SDM_ERR_TIMEOUT);
     raw_expect_end(fd);
     end();
+}
+
+/* One that waits, for an hour if it has to, ends with its machine. */
+static void test_terminate(void)
+{
+    int fd;
+
+    start_program(rig_new_tcp(), access_program, sizeof(access_program),
+                  ",timeout-ms=3600000", "");
+    fd = raw_join(rig);
+    run(master);
+    raw_expect(fd, SDM_PROTO_MEM_READ, NULL, NULL);
+    qtest_qmp_assert_success(master->qts, "{ 'execute': 'query-sdm' }");
+
+    /* This is a SIGTERM; to obey it late is an error. */
+    quit_machine(master);
+    raw_expect(fd, SDM_PROTO_BYE, NULL, NULL);
+    raw_expect_end(fd);
+    rig_free(rig);
 }
 
 /*
@@ -364,6 +384,7 @@ int main(int argc, char **argv)
     if (g_str_equal(qtest_get_arch(), "arm") && qtest_has_accel("tcg")) {
         qtest_add_func("/sdm/guest/on-error", test_on_error);
         qtest_add_func("/sdm/guest/hung-slave", test_hung_slave);
+        qtest_add_func("/sdm/guest/terminate", test_terminate);
         qtest_add_func("/sdm/guest/two-cpus", test_two_cpus);
         qtest_add_func("/sdm/guest/slave-changes", test_slave_changes);
         qtest_add_func("/sdm/guest/slave/tcp", test_slave_tcp);

@@ -14,6 +14,7 @@
 #include "hw/irq.h"
 #include "qemu/bitmap.h"
 #include "qemu/notify.h"
+#include "qemu/queue.h"
 #include "exec/memory.h"
 #include "sdm/sdm-regs.h"
 #include "hw/sdm/comm.h"
@@ -45,6 +46,8 @@ typedef struct SDMPeer {
     uint32_t generation;
     uint32_t action;
     uint32_t credits;
+    uint64_t sent; /* signals */
+    uint64_t received;
     bool refused; /* a send met SDM_TX_BUSY: TX_FREE is due */
     SDMQueue rx;  /* what it sent */
 } SDMPeer;
@@ -60,6 +63,7 @@ typedef struct SDMConfig {
 } SDMConfig;
 
 struct SDMCore {
+    QTAILQ_ENTRY(SDMCore) next;
     SDMConfig config;
     qemu_irq irq;
     MemoryRegion registers;
@@ -88,9 +92,14 @@ struct SDMCore {
     uint32_t tx_free[SDM_ID_WORDS];
 };
 
+/* All that are realized. */
+typedef QTAILQ_HEAD(, SDMCore) SDMCoreList;
+extern SDMCoreList sdm_cores;
+
 /* --- for bus front ends --- */
 
 bool sdm_core_realize(SDMCore *core, Object *owner, Error **errp);
+void sdm_core_unrealize(SDMCore *core);
 /* Machine reset. Peers stay connected, what they sent is discarded. */
 void sdm_core_reset(SDMCore *core);
 /* Properties that all front ends have: comm, master, signals[N] and so on. */

@@ -113,6 +113,13 @@ uint32_t multi_socket_num_ids(const MultiSocketBackend *ms);
 /* Main loop: the connection to machine @id, or NULL. No reference is taken. */
 MultiSocketPeer *multi_socket_find_peer(MultiSocketBackend *ms, uint32_t id);
 
+/*
+ * Main loop: why the latest connection with machine @id ended, NULL if there
+ * was none; how many connections have not shaken hands yet.
+ */
+const char *multi_socket_latest_end(const MultiSocketBackend *ms, uint32_t id);
+unsigned multi_socket_num_pending(const MultiSocketBackend *ms);
+
 MultiSocketPeer *multi_socket_peer_ref(MultiSocketPeer *peer);
 void multi_socket_peer_unref(MultiSocketPeer *peer);
 
