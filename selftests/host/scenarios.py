@@ -119,6 +119,19 @@ class Slave(Scenario):
         self.in_reset(master)
         self.load(master, slave)
         self.running(master)
+        self.last(master, slave)
+
+    def last(self, master, slave):
+        """Tests after which the slave is not what it was."""
+
+    def fuzz(self, master, slave):
+        """Calls by chance; a scenario has always the same ones, unless it has more time."""
+        seconds = os.environ.get("SDM_FUZZ_SECONDS")
+        calls = f"-t {seconds}" if seconds else f"-s {len(self.name)} -n 6000"
+        self.run_test(master, "fuzz", calls, patience=600 + int(seconds or 0))
+        self.probe("after the fuzzer: reset", master, "reset 1", "OK")
+        self.step("after the fuzzer: the slave boots", self.boot_slave, master, slave)
+        self.probe("after the fuzzer: it answers", master, "ask 1", "OK")
 
     def load(self, master, slave):
         """Boots the slave, and looks how it was loaded."""
@@ -425,6 +438,7 @@ class Shared(Slave):
         self.running(master)
         self.life(master, slave)
         self.master_reboots(master)
+        self.last(master, slave)
 
     def in_reset(self, master):
         self.test(master, "window", "-f whole")
@@ -563,6 +577,9 @@ class Debug(Slave):
     def running(self, master):
         super().running(master)
         self.test(master, "faults")
+
+    def last(self, master, slave):
+        self.fuzz(master, slave)
         self.no_leaks(master)
 
 
@@ -788,6 +805,10 @@ class SharedDebug(Shared):
         super().life(master, slave)
         self.no_leaks(master)
 
+    def last(self, master, slave):
+        self.fuzz(master, slave)
+        self.no_leaks(master)
+
 
 class PlainDebug(Plain):
     """plain, with kernels that look for bugs in themselves."""
@@ -797,6 +818,9 @@ class PlainDebug(Plain):
     rounds = 5
     left_out = ("window",)
     environment = "SDM_QUICK=1"
+
+    def last(self, master, slave):
+        self.fuzz(master, slave)
 
 
 SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life,

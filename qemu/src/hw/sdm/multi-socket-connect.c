@@ -84,7 +84,6 @@ static void connect_again(MultiSocketBackend *ms)
     if (ms->exiting) {
         return;
     }
-    tell_connecting(ms);
     timer_mod(ms->reconnect, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
               ms->reconnect_ms);
 }
@@ -116,6 +115,8 @@ static void connect_try(void *opaque)
     MultiSocketBackend *ms = opaque;
     g_autoptr(QIOChannelSocket) sioc = connect_new();
 
+    /* Only now: for a while the guest can see how the last link ended. */
+    tell_connecting(ms);
     /* A name may take a while to be looked up, a host to answer. */
     qio_channel_socket_connect_async(sioc, ms->addr, connect_done, ms, NULL,
                                      NULL);
@@ -128,7 +129,6 @@ bool multi_socket_connect_start(MultiSocketBackend *ms, Error **errp)
         return connect_once(ms, errp);
     }
     ms->reconnect = timer_new_ms(QEMU_CLOCK_REALTIME, connect_try, ms);
-    tell_connecting(ms);
     connect_try(ms);
     return true;
 }
