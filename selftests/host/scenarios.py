@@ -11,6 +11,7 @@ import time
 
 from .ktap import Result
 from .machine import PATIENCE, TypedMachine
+from .rounds import Faults, FaultsDebug
 from .scenario import BOOT, Scenario
 
 # The prompt of the guests' shell, which asks for the cursor's position
@@ -774,5 +775,6 @@ class PlainDebug(Plain):
     environment = "SDM_QUICK=1"
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Plain, Shared, HugePages, Life, Foreign,
-             Debian, UnixDebian, PlainDebian, SharedDebian, Debug, UnixDebug, PlainDebug, SharedDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Plain, Shared, HugePages, Life, Faults,
+             Foreign, Debian, UnixDebian, PlainDebian, SharedDebian, Debug, UnixDebug, PlainDebug, SharedDebug,
+             FaultsDebug]
