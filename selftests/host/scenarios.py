@@ -11,6 +11,7 @@ import time
 
 from .ktap import Result
 from .machine import PATIENCE, TypedMachine
+from .pressure import Pressure
 from .rounds import Faults, FaultsDebug
 from .scenario import BOOT, Scenario
 
@@ -775,6 +776,6 @@ class PlainDebug(Plain):
     environment = "SDM_QUICK=1"
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Plain, Shared, HugePages, Life, Faults,
+SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Plain, Shared, HugePages, Life, Pressure, Faults,
              Foreign, Debian, UnixDebian, PlainDebian, SharedDebian, Debug, UnixDebug, PlainDebug, SharedDebug,
              FaultsDebug]
