@@ -54,7 +54,7 @@ demo: qemu images
 bench: qemu images
 	@$(top)/scripts/bench
 
-check lint:
+check lint nightly:
 	@$(top)/scripts/$@
 
 clean: shadow
@@ -80,8 +80,9 @@ help:
 	@echo ''
 	@echo '  bench            speed, beside what the host can do at best; QUICK=1: a subset, REFRESH=1: new documents'
 	@echo '  check            all tests'
+	@echo '  nightly          more of those that do random things; takes an hour'
 	@echo '  lint             style and static checks'
 	@echo '  clean, distclean'
 
 .PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo bench check lint \
-	clean distclean help
+	nightly clean distclean help

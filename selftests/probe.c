@@ -21,6 +21,7 @@ static const char usage[] =
 	"probe wait PEER STATE           waits until it has this state\n"
 	"probe send PEER [TIMEOUT]       a signal\n"
 	"probe fill PEER                 signals without waiting, until one fails\n"
+	"probe room PEER                 the same, and waits for room by poll()\n"
 	"probe ask PEER                  a request to the responder\n"
 	"probe boot PEER ENTRY TIMEOUT   what is there already\n"
 	"probe reset PEER TIMEOUT\n"
@@ -28,6 +29,7 @@ static const char usage[] =
 	"probe write PEER OFFSET LENGTH\n"
 	"probe reading PEER              reads until that fails\n"
 	"probe writing PEER              writes until that fails\n"
+	"probe posting PEER              a few bytes each, without an answer, until that fails\n"
 	"probe asking PEER               asks until that fails\n"
 	"probe map PEER                  maps memory, and uses it\n"
 	"probe cross PEER OTHER          maps memory, and copies between it and the other's\n"
@@ -86,19 +88,48 @@ static int do_send(struct probe *probe)
 			   operand(probe, 0, 0));
 }
 
-static int do_fill(struct probe *probe)
+static int fill(struct probe *probe, unsigned int *n)
 {
-	unsigned int n = 0;
 	int ret;
 
 	do {
-		ret = send_signal(probe->fd, probe->peer, TEST_SIGNAL_A, n, 0,
+		ret = send_signal(probe->fd, probe->peer, TEST_SIGNAL_A, *n, 0,
 				  0);
-		n += !ret;
-	} while (!ret && n < 100000);
+		*n += !ret;
+	} while (!ret && *n < 100000);
+	return ret;
+}
+
+static int do_fill(struct probe *probe)
+{
+	unsigned int n = 0;
+	int ret = fill(probe, &n);
+
 	snprintf(probe->text, sizeof(probe->text), "%s after %u",
 		 ret ? strerrorname_np(-ret) : "OK", n);
 	return 0;
+}
+
+static int poll_out(int fd, int timeout_ms)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
+
+	return poll(&pollfd, 1, timeout_ms) < 0 ? -errno : pollfd.revents;
+}
+
+static int do_room(struct probe *probe)
+{
+	unsigned int n = 0;
+	int ret = fill(probe, &n);
+
+	if (ret != -EAGAIN)
+		return ret ? ret : -EOVERFLOW;
+	printf("full after %u, poll %#x\n", n, poll_out(probe->fd, 100));
+	fflush(stdout);
+	ret = poll_out(probe->fd, PATIENCE_MS);
+	if (ret != POLLOUT)
+		return ret ? -EIO : -ETIMEDOUT;
+	return do_send(probe);
 }
 
 static int do_ask(struct probe *probe)
@@ -201,6 +232,35 @@ static int do_reading(struct probe *probe)
 static int do_writing(struct probe *probe)
 {
 	return repeat_access(probe, true);
+}
+
+/*
+ * So small that the driver does not wait for an answer: what is on its way is
+ * kept by somebody, who must stop this at some time.
+ */
+static int do_posting(struct probe *probe)
+{
+	int fd = open_window(probe->number, probe->peer, O_RDWR);
+	uint8_t data[64] = { 0 };
+	unsigned int i = 0;
+	uint64_t last;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	begun();
+	do {
+		last = now_ms();
+		n = pwrite(fd, data, sizeof(data),
+			   SCRATCH_OFFSET + i++ % 1024 * sizeof(data));
+		n = n < 0 ? -errno : n;
+	} while (n > 0);
+	close(fd);
+	snprintf(probe->text, sizeof(probe->text),
+		 "%s after %u, the last one took %u",
+		 n ? strerrorname_np(-n) : "nothing", i - 1,
+		 (unsigned int)(now_ms() - last));
+	return 0;
 }
 
 static int do_asking(struct probe *probe)
@@ -329,10 +389,11 @@ static const struct {
 } commands[] = {
 	{ "state", do_state },	   { "wait", do_wait },
 	{ "send", do_send },	   { "fill", do_fill },
-	{ "ask", do_ask },	   { "boot", do_boot },
-	{ "reset", do_reset },	   { "read", do_read },
-	{ "write", do_write },	   { "reading", do_reading },
-	{ "writing", do_writing }, { "asking", do_asking },
+	{ "room", do_room },	   { "ask", do_ask },
+	{ "boot", do_boot },	   { "reset", do_reset },
+	{ "read", do_read },	   { "write", do_write },
+	{ "reading", do_reading }, { "writing", do_writing },
+	{ "posting", do_posting }, { "asking", do_asking },
 	{ "map", do_map },	   { "mapping", do_mapping },
 	{ "cross", do_cross },	   { "errors", do_errors },
 };

@@ -38,6 +38,14 @@ enum request {
 	REQUEST_ADD,
 };
 
+/*
+ * Two programs "storm" say these to each other; the responder leaves them. Each
+ * slave has its own, as who reads them gets those of all.
+ */
+#define STORM_DATA(slave) (54 + 2 * (slave)) /* (number from 0, session) */
+#define STORM_TAKEN(slave) (55 + 2 * (slave)) /* (how many, session) */
+#define STORM_SLAVES 4
+
 #define RANGE(offset, length) ((uint64_t)(offset) << 32 | (uint32_t)(length))
 #define RANGE_OFFSET(range) ((uint32_t)((range) >> 32))
 #define RANGE_LENGTH(range) ((uint32_t)(range))

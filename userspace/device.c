@@ -372,6 +372,9 @@ static int access_failed(const struct memory *memory, const char *what,
 	else if (errno == EIO || errno == ENOLINK)
 		error("cannot %s %s at 0x%llx: the link to the peer failed",
 		      what, memory->path, offset);
+	else if (errno == ENODEV)
+		error("cannot %s %s at 0x%llx: the device is gone", what,
+		      memory->path, offset);
 	else
 		error("cannot %s %s at 0x%llx: %s", what, memory->path, offset,
 		      strerror(errno));

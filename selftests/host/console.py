@@ -22,7 +22,10 @@ HARMLESS = re.compile("|".join([
     r"WARNING: unit tests", r"This may be slow",
     # An allocation of the debugging code itself that was made to fail
     r"DMA-API: cacheline tracking ENOMEM",
+    # Asked for, by a test
+    r"Kernel panic - not syncing: sysrq triggered crash",
 ]))
+PANIC = re.compile(r"Kernel panic(?! - not syncing: sysrq triggered crash)")
 
 
 def splats(text):

@@ -136,7 +136,8 @@ class Kit:
     def _slave_cpio(self):
         cpio = Cpio()
         cpio.file("/run.sh", os.path.join(SELFTESTS, "guest-agent"))
-        cpio.file("/tests/responder", os.path.join(self.tests, "responder"))
+        for name in ("responder", "probe", "storm", "writer"):
+            cpio.file("/tests/" + name, os.path.join(self.tests, name))
         # The agent does what is to be done.
         cpio.file("/etc/rc", b"#!/bin/sh\n", executable=True)
         return cpio

@@ -14,6 +14,8 @@ import socket
 import subprocess
 import time
 
+from . import console
+
 # How long an emulated machine on a busy host may take for something that usually takes a second
 PATIENCE = float(os.environ.get("SDM_TEST_PATIENCE", "120"))
 
@@ -38,6 +40,7 @@ class Machine:
         self.buffer = b""
         self.number = 0
         self.expected_end = False   # someone killed it on purpose
+        self.prefix = []            # what runs QEMU, as "nsenter" does
 
     @property
     def console_path(self):
@@ -59,7 +62,7 @@ class Machine:
             self.port.close()
         self.port, theirs = socket.socketpair()
         self.port.setblocking(False)
-        command = [self.scenario.qemu, "-display", "none", "-monitor", "none",
+        command = [*self.prefix, self.scenario.qemu, "-display", "none", "-monitor", "none",
                    "-chardev", f"file,id=console,path={self.console_path}",
                    "-chardev", f"socket,id=agent,fd={theirs.fileno()}",
                    "-serial", "chardev:console", "-serial", "chardev:agent", *self.options]
@@ -93,7 +96,7 @@ class Machine:
         if not self.is_running():
             status = "was not started" if not self.process else f"ended with status {self.process.returncode}"
             raise Failure(f"{self.name}'s QEMU {status}: {self.messages()[-2000:]}")
-        if re.search(r"Kernel panic", self.console()):
+        if console.PANIC.search(self.console()):
             raise Failure(f"{self.name}: kernel panic")
 
     def wait_console(self, pattern, patience=PATIENCE, since=0):
@@ -101,6 +104,9 @@ class Machine:
         deadline = time.monotonic() + patience
         while not (found := re.compile(pattern).search(self.console(), since)):
             self.check_alive()
+            # A guest stands still when nobody takes what its agent has to say.
+            if self.port:
+                self.said()
             if time.monotonic() > deadline:
                 raise Failure(f"{self.name}: no {pattern!r} on the console for {patience:.0f} s")
             time.sleep(0.05)
@@ -112,7 +118,40 @@ class Machine:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def heap(self):
+        """
+        How much memory QEMU takes for itself, in bytes. What the guest touches of its RAM and what is made of its code
+        is not counted: these mappings are large from the beginning.
+        """
+        total = size = 0
+        with open(f"/proc/{self.process.pid}/smaps") as maps:
+            for line in maps:
+                if mapping := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+                    size = int(mapping[2], 16) - int(mapping[1], 16)
+                elif line.startswith("Rss:") and size < 64 << 20:
+                    total += int(line.split()[1]) << 10
+        return total
+
     # The agent
+
+    def said(self):
+        """What has come from the agent's port and nobody has taken yet; the process may be dead."""
+        try:
+            while data := self.port.recv(65536):
+                self.buffer += data
+        except (BlockingIOError, ConnectionResetError):
+            pass
+        return self.buffer.decode(errors="replace")
+
+    def forget(self):
+        """Nobody wants that."""
+        self.said()
+        self.buffer = b""
+
+    def wait_said(self, text, patience=PATIENCE):
+        """Waits until the command that was begun has printed a text; finish() still returns all of it."""
+        before, _ = self._receive(re.compile(re.escape(text).encode()), patience, text)
+        self.buffer = before + text.encode() + self.buffer
 
     def _receive(self, pattern, patience, what):
         """Returns what comes up to the pattern, and its match; keeps the rest."""

@@ -20,12 +20,17 @@ class Scenario:
     One set of machines, and what is done with them. Scenarios override run(); its doc string is what --list shows.
 
     allowed_skips: reasons for which a test may be skipped here; any other one is a failure.
+    only_by_name: it takes too long for whoever does not ask for it.
+    wanted_rounds, seed: what the user wants of scenarios that do random things, or None.
     """
 
     name = ""
     kernel = "small"
     extra_kernels = ()
     allowed_skips = ()
+    only_by_name = False
+    wanted_rounds = None
+    seed = None
 
     def __init__(self, report, kits, qemu, tests=()):
         self.report = report

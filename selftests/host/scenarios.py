@@ -12,6 +12,8 @@ import time
 
 from .ktap import Result
 from .machine import PATIENCE, TypedMachine
+from .pressure import Pressure
+from .rounds import Faults, FaultsDebug
 from .scenario import BOOT, Scenario
 
 # The prompt of the guests' shell, which asks for the cursor's position
@@ -823,5 +825,6 @@ class PlainDebug(Plain):
         self.fuzz(master, slave)
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life,
-             Foreign, Debian, UnixDebian, PlainDebian, SharedDebian, Debug, UnixDebug, PlainDebug, SharedDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure,
+             Faults, Foreign, Debian, UnixDebian, PlainDebian, SharedDebian, Debug, UnixDebug, PlainDebug, SharedDebug,
+             FaultsDebug]
