@@ -126,14 +126,14 @@ class Slave(Scenario):
     def last(self, master, slave):
         """Tests after which the slave is not what it was."""
 
-    def fuzz(self, master, slave):
+    def chaos(self, master, slave):
         """Calls by chance; a scenario has always the same ones, unless it has more time."""
-        seconds = os.environ.get("SDM_FUZZ_SECONDS")
+        seconds = os.environ.get("SDM_CHAOS_SECONDS")
         calls = f"-t {seconds}" if seconds else f"-s {len(self.name)} -n 6000"
-        self.run_test(master, "fuzz", calls, patience=600 + int(seconds or 0))
-        self.probe("after the fuzzer: reset", master, "reset 1", "OK")
-        self.step("after the fuzzer: the slave boots", self.boot_slave, master, slave)
-        self.probe("after the fuzzer: it answers", master, "ask 1", "OK")
+        self.run_test(master, "chaos", calls, patience=600 + int(seconds or 0))
+        self.probe("after chaos: reset", master, "reset 1", "OK")
+        self.step("after chaos: the slave boots", self.boot_slave, master, slave)
+        self.probe("after chaos: it answers", master, "ask 1", "OK")
 
     def load(self, master, slave):
         """Boots the slave, and looks how it was loaded."""
@@ -581,7 +581,7 @@ class Debug(Slave):
         self.test(master, "faults")
 
     def last(self, master, slave):
-        self.fuzz(master, slave)
+        self.chaos(master, slave)
         self.no_leaks(master)
 
 
@@ -808,7 +808,7 @@ class SharedDebug(Shared):
         self.no_leaks(master)
 
     def last(self, master, slave):
-        self.fuzz(master, slave)
+        self.chaos(master, slave)
         self.no_leaks(master)
 
 
@@ -822,7 +822,7 @@ class PlainDebug(Plain):
     environment = "SDM_QUICK=1"
 
     def last(self, master, slave):
-        self.fuzz(master, slave)
+        self.chaos(master, slave)
 
 
 SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure,
