@@ -57,6 +57,10 @@ bench: qemu images
 check lint:
 	@$(top)/scripts/$@
 
+TIME ?= 600
+fuzz:
+	@$(top)/scripts/fuzz $(TIME) $(TARGET)
+
 clean: shadow
 	$(if $(wildcard $(KDIR)/Makefile),+$(kbuild) clean)
 	+$(userspace) clean
@@ -80,8 +84,9 @@ help:
 	@echo ''
 	@echo '  bench            speed, beside what the host can do at best; QUICK=1: a subset, REFRESH=1: new documents'
 	@echo '  check            all tests'
+	@echo '  fuzz             inputs made at random, for TIME= seconds (600); TARGET= only one'
 	@echo '  lint             style and static checks'
 	@echo '  clean, distclean'
 
-.PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo bench check lint \
+.PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo bench check lint fuzz \
 	clean distclean help
