@@ -57,6 +57,13 @@ bench: qemu images
 check lint nightly:
 	@$(top)/scripts/$@
 
+TIME ?= 600
+fuzz:
+	@$(top)/scripts/fuzz $(TIME) $(TARGET)
+
+mutants:
+	@$(top)/selftests/mutants/run
+
 clean: shadow
 	$(if $(wildcard $(KDIR)/Makefile),+$(kbuild) clean)
 	+$(userspace) clean
@@ -80,9 +87,11 @@ help:
 	@echo ''
 	@echo '  bench            speed, beside what the host can do at best; QUICK=1: a subset, REFRESH=1: new documents'
 	@echo '  check            all tests'
-	@echo '  nightly          more of those that do random things; takes an hour'
+	@echo '  nightly          more of those that do random things; takes hours'
+	@echo '  fuzz             inputs made at random, for TIME= seconds (600); TARGET= only one'
+	@echo '  mutants          puts defects into the code, and looks whether the tests notice'
 	@echo '  lint             style and static checks'
 	@echo '  clean, distclean'
 
 .PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo bench check lint \
-	nightly clean distclean help
+	nightly fuzz mutants clean distclean help

@@ -1,0 +1,94 @@
+/*
+ * SDM fuzzing: peers of the machine that exist in this process alone
+ *
+ * A fake peer is the other end of a connection. What the machine sends is
+ * received, and answered if it is a question, by a thread: who asks waits in
+ * the thread that runs the input. What else goes to the machine is sent by
+ * that one, well or badly.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef TESTS_QTEST_FUZZ_SDM_FAKE_H
+#define TESTS_QTEST_FUZZ_SDM_FAKE_H
+
+#include "qemu/thread.h"
+#include "hw/sdm/proto.h"
+
+#define FAKE_PEERS 2
+#define FAKE_PLANS 16
+
+/* What becomes of the next question. */
+typedef enum FakeAnswer {
+    FAKE_PROPER,
+    FAKE_WRONG_TAG,
+    FAKE_RESULT,   /* a failure, or data where there is none */
+    FAKE_LENGTH,   /* more or less than was asked for */
+    FAKE_NONE,
+    FAKE_CLOSE,
+    FAKE_TWICE,
+    FAKE_BROKEN_OFF, /* the beginning, then the end of the connection */
+    FAKE_ANSWERS,
+} FakeAnswer;
+
+typedef struct FakePlan {
+    FakeAnswer how;
+    uint8_t value;
+} FakePlan;
+
+typedef struct FakePeer {
+    /* The main thread. */
+    unsigned chunk;    /* what is sent at a time; 0: everything */
+    unsigned next_fds; /* what goes with the next byte, FAKE_FD_* */
+
+    /* Protected by fake_lock. */
+    int fd; /* -1: none */
+    bool ended;
+    uint16_t handshake; /* type of the first frame that came, 0: none yet */
+    FakePlan plans[FAKE_PLANS];
+    unsigned num_plans;
+    uint8_t header[SDM_PROTO_HEADER_SIZE];
+    size_t have; /* bytes of the header */
+    size_t skip; /* bytes of the payload that are to come */
+} FakePeer;
+
+/* Files that can be passed. */
+typedef enum FakeFile {
+    FAKE_FD_NONE,
+    FAKE_FD_GOOD,
+    FAKE_FD_UNSEALED,
+    FAKE_FD_SMALL,
+    FAKE_FD_PIPE,
+    FAKE_FD_SEVERAL,
+    FAKE_FD_LARGE,
+    FAKE_FD_DEVICE,
+    FAKE_FDS,
+} FakeFile;
+
+/* Size of the RAM of a well-behaved fake slave. */
+#define FAKE_RAM_SIZE (1 * MiB)
+
+extern FakePeer fake_peers[FAKE_PEERS];
+
+/* The socket at which the machine listens (@master), or its master does. */
+void fake_init(bool master);
+const char *fake_path(void);
+
+/* A connection from here to the machine, or the other way round. */
+void fake_connect(FakePeer *peer);
+bool fake_accept(FakePeer *peer);
+void fake_close(FakePeer *peer);
+void fake_shutdown(FakePeer *peer, int how);
+bool fake_is_open(FakePeer *peer);
+/* The machine has taken part in a handshake, or has ended the connection. */
+bool fake_is_decided(FakePeer *peer);
+/* The machine has received all that was sent. */
+bool fake_is_drained(FakePeer *peer);
+void fake_plan(FakePeer *peer, FakeAnswer how, uint8_t value);
+void fake_send(FakePeer *peer, const void *data, size_t length);
+void fake_send_frame(FakePeer *peer, const struct sdm_proto_header *header,
+                     const void *payload, size_t length);
+
+/* Let the machine do what there is to do, without waiting for anything. */
+void fake_pump(void);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * SDM fuzzing: the parsers of the protocol by themselves
+ *
+ * What a parser accepts keeps within the limits that it promises, and is the
+ * same when it is put together again.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "hw/sdm/proto.h"
+#include "sdm/sdm-regs.h"
+#include "qemu/module.h"
+#include "tests/qtest/fuzz/fuzz.h"
+
+static GString *no_machine(FuzzTarget *t)
+{
+    return g_string_new(TARGET_NAME " -machine none,accel=qtest -nodefaults "
+                        "-display none");
+}
+
+static void try_header(const uint8_t *data)
+{
+    struct sdm_proto_header header;
+    uint8_t again[SDM_PROTO_HEADER_SIZE];
+
+    if (!sdm_proto_parse_header(data, &header)) {
+        g_assert(SDM_PROTO_CHANNEL(header.type) < SDM_PROTO_NUM_CHANNELS);
+        g_assert(header.length <= SDM_PROTO_MAX_FRAME - SDM_PROTO_HEADER_SIZE);
+        sdm_proto_put_header(again, &header);
+        g_assert(!memcmp(again, data, sizeof(again)));
+    }
+}
+
+static void try_signals(const uint8_t *body, size_t length)
+{
+    g_autoptr(GByteArray) again = g_byte_array_new();
+    struct sdm_proto_signals s;
+
+    if (body && !sdm_proto_parse_signals(body, length, &s)) {
+        g_assert(s.num_signals && s.num_signals <= SDM_PROTO_MAX_SIGNALS);
+        g_assert(s.credits <= SDM_PROTO_MAX_CREDITS);
+        sdm_proto_add_signals(again, &s);
+        g_assert(!memcmp(again->data, body, sizeof(s) - sizeof(s.reserved)));
+    }
+}
+
+static void try_hello_memory(const uint8_t *body, size_t length)
+{
+    g_autoptr(GByteArray) again = g_byte_array_new();
+    struct sdm_proto_hello_memory m;
+
+    if (body && !sdm_proto_parse_hello_memory(body, length, &m)) {
+        g_assert(m.size && m.base + (m.size - 1) >= m.base);
+        sdm_proto_add_hello_memory(again, &m);
+        g_assert(!memcmp(again->data, body, sizeof(m) - sizeof(m.reserved)));
+    }
+}
+
+/* Sections lie in what was received, and nowhere else. */
+static void check_sections(const SDMProtoSections *sections,
+                           const uint8_t *data, size_t length)
+{
+    unsigned i;
+
+    for (i = 0; i < SDM_PROTO_NUM_CHANNELS; i++) {
+        const uint8_t *body = sections->body[i];
+
+        g_assert(!body || (body >= data && body <= data + length &&
+                           sections->length[i] <= data + length - body));
+    }
+}
+
+static void try_handshakes(const uint8_t *data, size_t length)
+{
+    SDMProtoSections sections;
+    struct sdm_proto_hello hello;
+    struct sdm_proto_welcome welcome;
+    struct sdm_proto_welcome_memory memory;
+
+    if (!sdm_proto_parse_hello(data, length, &hello, &sections)) {
+        check_sections(&sections, data, length);
+        try_hello_memory(sections.body[SDM_PROTO_CHANNEL_MEMORY],
+                         sections.length[SDM_PROTO_CHANNEL_MEMORY]);
+        try_signals(sections.body[SDM_PROTO_CHANNEL_SIGNAL],
+                    sections.length[SDM_PROTO_CHANNEL_SIGNAL]);
+    }
+    if (!sdm_proto_parse_welcome(data, length, &welcome, &sections)) {
+        check_sections(&sections, data, length);
+        g_assert(welcome.num_ids <= SDM_MAX_IDS && welcome.id &&
+                 welcome.id < welcome.num_ids);
+        if (sections.body[SDM_PROTO_CHANNEL_MEMORY]) {
+            sdm_proto_parse_welcome_memory(
+                sections.body[SDM_PROTO_CHANNEL_MEMORY],
+                sections.length[SDM_PROTO_CHANNEL_MEMORY], &memory);
+        }
+        try_signals(sections.body[SDM_PROTO_CHANNEL_SIGNAL],
+                    sections.length[SDM_PROTO_CHANNEL_SIGNAL]);
+    }
+}
+
+static void fuzz_parsers(QTestState *s, const unsigned char *data, size_t size)
+{
+    if (size >= SDM_PROTO_HEADER_SIZE) {
+        /* A buffer of its own: the sanitizer sees where it ends. */
+        g_autofree uint8_t *copy = g_memdup2(data, size);
+
+        try_header(copy);
+        try_handshakes(copy, size);
+    }
+}
+
+static void register_parsers(void)
+{
+    fuzz_add_target(&(FuzzTarget) {
+        .name = "sdm-parsers",
+        .description = "the parsers of the protocol",
+        .get_init_cmdline = no_machine,
+        .fuzz = fuzz_parsers,
+    });
+}
+
+fuzz_target_init(register_parsers);
