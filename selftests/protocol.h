@@ -42,9 +42,10 @@ enum request {
  * Two programs "storm" say these to each other; the responder leaves them. Each
  * slave has its own, as who reads them gets those of all.
  */
-#define STORM_DATA(slave) (54 + 2 * (slave)) /* (number from 0, session) */
-#define STORM_TAKEN(slave) (55 + 2 * (slave)) /* (how many, session) */
-#define STORM_SLAVES 4
+#define STORM_DATA(slave) (40 + 2 * (slave)) /* (number from 0, session) */
+#define STORM_TAKEN(slave) (41 + 2 * (slave)) /* (how many, session) */
+/* All of them; a bit for each signal. There are three slaves at most. */
+#define STORM_SIGNALS 0x0000fc0000000000ull
 
 #define RANGE(offset, length) ((uint64_t)(offset) << 32 | (uint32_t)(length))
 #define RANGE_OFFSET(range) ((uint32_t)((range) >> 32))

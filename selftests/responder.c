@@ -230,7 +230,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "responder: no test memory: %s\n",
 			strerror(-ret));
 	find_actions(&r);
-	subscribe(r.fd, SIGNAL_BIT(STORM_DATA(1)) - 1);
+	subscribe(r.fd, ~STORM_SIGNALS);
 	/* Whoever started this may go on. */
 	printf("responder ready\n");
 	fflush(stdout);
