@@ -183,6 +183,22 @@ TEST_F_TIMEOUT(faults, get, 120)
 	sweep(_metadata, self, get_all);
 }
 
+static int filter_and_poll(FIXTURE_DATA(faults) *self)
+{
+	struct pollfd fd = { .fd = self->fd, .events = POLLIN };
+	int ret;
+
+	ret = subscribe(self->fd, SIGNAL_BIT(TEST_SIGNAL_A));
+	if (!ret && poll(&fd, 1, 0) < 0)
+		ret = -errno;
+	return ret;
+}
+
+TEST_F_TIMEOUT(faults, subscribe_and_poll, 120)
+{
+	sweep(_metadata, self, filter_and_poll);
+}
+
 /* Whether it was sent is known: the event is there or it is not. */
 static int send_and_read(FIXTURE_DATA(faults) *self)
 {
@@ -290,6 +306,68 @@ TEST_F_TIMEOUT(faults, bind, 300)
 	EXPECT_EQ(0, ret);
 	TH_LOG("up to place %u", n - 1);
 	ASSERT_EQ(0, write_file(DRIVER "bind", self->name));
+	EXPECT_EQ(0, open_it(self));
+}
+
+/* Whatever is not there, a device that is to go does go. */
+TEST_F_TIMEOUT(faults, unbind, 300)
+{
+	unsigned int n;
+	bool failed;
+
+	ASSERT_EQ(0, mlockall(MCL_CURRENT | MCL_FUTURE));
+	for (n = 1; n < DEPTH; n += 1 + n / 16) {
+		fail_at(self, n);
+		write_file(DRIVER "unbind", self->name);
+		failed = has_failed(self);
+		/* It may have failed before it began. */
+		if (!open_it(self))
+			ASSERT_EQ(0, write_file(DRIVER "unbind", self->name));
+		ASSERT_EQ(0, write_file(DRIVER "bind", self->name));
+		if (!failed)
+			break;
+	}
+	EXPECT_GT(DEPTH, n);
+	TH_LOG("up to place %u", n - 1);
+	EXPECT_EQ(0, open_it(self));
+}
+
+static int load_module(int fd)
+{
+	return syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+}
+
+/* The module is loaded or it is not; either way it can be tried again. */
+TEST_F_TIMEOUT(faults, module, 300)
+{
+	int fd = open("sdm_test_mod.ko", O_RDONLY | O_CLOEXEC);
+	unsigned int n;
+	bool failed;
+	int ret;
+
+	if (fd < 0)
+		SKIP(return, "no sdm_test_mod.ko here");
+	close(self->window);
+	close(self->fd);
+	self->window = -1;
+	self->fd = -1;
+	ASSERT_EQ(0, mlockall(MCL_CURRENT | MCL_FUTURE));
+	ASSERT_EQ(0, syscall(SYS_delete_module, "sdm_test_mod", 0));
+	for (n = 1; n < DEPTH; n += 1 + n / 16) {
+		fail_at(self, n);
+		ret = load_module(fd);
+		failed = has_failed(self);
+		if (!ret)
+			ASSERT_EQ(0, syscall(SYS_delete_module, "sdm_test_mod",
+					     0));
+		if (!failed)
+			break;
+	}
+	EXPECT_GT(DEPTH, n);
+	EXPECT_EQ(0, ret);
+	TH_LOG("up to place %u", n - 1);
+	ASSERT_EQ(0, load_module(fd));
+	close(fd);
 	EXPECT_EQ(0, open_it(self));
 }
 
