@@ -337,8 +337,11 @@ static int load_module(int fd)
 	return syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
 }
 
-/* The module is loaded or it is not; either way it can be tried again. */
-TEST_F_TIMEOUT(faults, module, 300)
+/*
+ * The module is loaded or it is not; either way it can be tried again. This
+ * takes long where the kernel frees objects late.
+ */
+TEST_F_TIMEOUT(faults, module, 1200)
 {
 	int fd = open("sdm_test_mod.ko", O_RDONLY | O_CLOEXEC);
 	unsigned int n;

@@ -580,7 +580,7 @@ class Debug(Slave):
 
     def running(self, master):
         super().running(master)
-        self.test(master, "faults")
+        self.test(master, "faults", "-T module")
 
     def last(self, master, slave):
         self.chaos(master, slave)
@@ -598,6 +598,7 @@ class ModulesDebug(Slave):
         master, slave = self.start_pair(memory=320)
         self.step("the slave boots", self.boot_slave, master, slave)
         self.test(master, "modules.sh")
+        self.test(master, "faults", "-t module")
         self.no_leaks(master)
 
 

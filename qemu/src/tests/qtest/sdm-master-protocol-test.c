@@ -404,6 +404,65 @@ static void test_newer_slave(void)
     end();
 }
 
+/* A file for the RAM that could be cut off later, or is none. */
+static int bad_file(unsigned number)
+{
+    static const struct {
+        off_t size;
+        int seals;
+    } cases[] = {
+        { 1 * MiB - 1, F_SEAL_SHRINK },
+        { 0, F_SEAL_SHRINK },
+        { 1 * MiB, F_SEAL_GROW },
+    };
+    int file;
+
+    if (number >= ARRAY_SIZE(cases)) {
+        return open("/dev/zero", O_RDWR | O_CLOEXEC);
+    }
+    file = memfd_create("sdm-test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    g_assert_cmpint(file, >=, 0);
+    g_assert_cmpint(ftruncate(file, cases[number].size), ==, 0);
+    g_assert_cmpint(fcntl(file, F_ADD_SEALS, cases[number].seals), ==, 0);
+    return file;
+}
+
+static void test_bad_files(void)
+{
+    g_autofree uint8_t *payload = g_malloc0(SDM_PROTO_MAX_FRAME);
+    struct sdm_proto_hello_memory memory = raw_memory;
+    const RawHello hello = {
+        .hello = raw_hello, .memory = &memory, .signals = &raw_signals,
+    };
+    struct sdm_proto_header header;
+    unsigned i;
+
+    rig = rig_new_unix();
+    master = start_master(rig, NULL);
+    memory.flags = SDM_PROTO_MEMORY_FD;
+    for (i = 0; i < 5; i++) {
+        int fd = raw_connect(rig);
+
+        if (i < 4) {
+            int file = bad_file(i);
+
+            raw_send_hello_file(fd, &hello, file);
+            close(file);
+        } else {
+            raw_send_hello(fd, &hello);
+        }
+        raw_expect(fd, SDM_PROTO_REJECT, &header, payload);
+        g_assert_cmpint(header.arg, ==, SDM_REJECT_MEMORY);
+        raw_expect_end(fd);
+        expect_line(master, i < 4 ? "*: refused a slave from *: the file that "
+                    "it passes as its RAM is too small or not sealed against "
+                    "shrinking" : "*: refused a slave from *: protocol "
+                    "violation: the file descriptor of the RAM is missing");
+        check_alive();
+    }
+    end();
+}
+
 /* Connections that say nothing make way for others. */
 static void test_crowd(void)
 {
@@ -709,6 +768,7 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/master-protocol/bad-signals", test_bad_signals);
     qtest_add_func("/sdm/master-protocol/newer-slave", test_newer_slave);
     qtest_add_func("/sdm/master-protocol/crowd", test_crowd);
+    qtest_add_func("/sdm/master-protocol/bad-files", test_bad_files);
     qtest_add_func("/sdm/master-protocol/link-frames", test_link_frames);
     qtest_add_func("/sdm/master-protocol/reset-by-peer", test_reset_by_peer);
     qtest_add_func("/sdm/master-protocol/memory-frames", test_memory_frames);
