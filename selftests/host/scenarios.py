@@ -598,7 +598,7 @@ class ModulesDebug(Slave):
         master, slave = self.start_pair(memory=320)
         self.step("the slave boots", self.boot_slave, master, slave)
         self.test(master, "modules.sh")
-        self.test(master, "faults", "-t module")
+        self.run_test(master, "faults", "-t module", patience=1500)
         self.no_leaks(master)
 
 
