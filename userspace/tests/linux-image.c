@@ -88,6 +88,23 @@ static void hostile_zimage_table(void)
 	file_free(&file);
 }
 
+/* The file goes on behind the image, and so does the table's last entry. */
+static void zimage_table_ends_outside(void)
+{
+	u64 guessed;
+
+	craft_zimage(&file);
+	put_le(&file, 0x2c, 4, 0x1014);
+	put_le(&file, 0x1014, 4, 0x1000);
+	put_le(&file, 0x1018, 4, 0x10000000);
+	CHECK(!image_recognise(&file, &image));
+	guessed = image.run_size;
+	put_le(&file, 0x34, 4, 0);
+	CHECK(!image_recognise(&file, &image));
+	CHECK(image.run_size == guessed);
+	file_free(&file);
+}
+
 static void broken_zimage(void)
 {
 	craft_zimage(&file);
@@ -212,6 +229,7 @@ const struct test linux_image_tests[] = {
 	{ "zImage, big-endian", big_endian_zimage },
 	{ "zImage without a table of sizes", zimage_without_table },
 	{ "zImage with a hostile table of sizes", hostile_zimage_table },
+	{ "zImage whose table ends outside", zimage_table_ends_outside },
 	{ "zImage, truncated or broken", broken_zimage },
 	{ "zImage with something appended", zimage_with_appendix },
 	{ "Image of arm64 and RISC-V", sound_linux64 },
