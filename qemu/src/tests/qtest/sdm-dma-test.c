@@ -15,6 +15,9 @@
 #define RING_SIZE 8
 #define DATA (RAM_BASE + 0x1000000)
 
+/* Read-only for the CPUs, and no RAM. */
+#define FLASH_BASE 0ull
+
 static Rig *rig;
 static Machine *master, *slave;
 static uint64_t ring = RING;
@@ -266,8 +269,9 @@ static void test_bad_descriptors(void)
         { DATA, SLAVE_SIZE - 3, 4, 1, SDM_DMA_READ, SDM_DMA_RANGE },
         { DATA, -4ull, 4, 1, SDM_DMA_READ, SDM_DMA_RANGE },
         { DATA, -4ull, 8, 1, SDM_DMA_FILL, SDM_DMA_RANGE },
-        /* Nothing, a device, the window, the end of RAM. */
+        /* Nothing, flash, a device, the window, the end of RAM. */
         { 0xf0000000, 0, 4, 1, SDM_DMA_WRITE, SDM_DMA_BAD_ADDRESS },
+        { FLASH_BASE, 0, 4, 1, SDM_DMA_READ, SDM_DMA_BAD_ADDRESS },
         { REGS_BASE, 0, 4, 1, SDM_DMA_WRITE, SDM_DMA_BAD_ADDRESS },
         { REGS_BASE, 0, 4, 1, SDM_DMA_READ, SDM_DMA_BAD_ADDRESS },
         { REGS_BASE + SDM_REG_DMA_STATUS, 0, 4, 1, SDM_DMA_READ,
