@@ -9,9 +9,12 @@
 
 #include "core.h"
 
-/* What came of the action sent after @before was read? */
+/*
+ * What came of the action that @signal asked for after @before was read? An
+ * earlier one that nobody waits for any more may end meanwhile.
+ */
 static int sdm_action_result(struct sdm_peer *peer,
-			     const struct sdm_peer_status *before)
+			     const struct sdm_peer_status *before, u32 signal)
 {
 	struct sdm_peer_status now;
 	int ret;
@@ -22,7 +25,8 @@ static int sdm_action_result(struct sdm_peer *peer,
 	if (!sdm_link_is_up(&now.link) ||
 	    now.link.generation != before->link.generation)
 		return -ENOLINK;
-	if (SDM_ACTION_COUNT(now.action) == SDM_ACTION_COUNT(before->action))
+	if (SDM_ACTION_COUNT(now.action) == SDM_ACTION_COUNT(before->action) ||
+	    SDM_ACTION_SIGNAL(now.action) != signal)
 		return -EINPROGRESS;
 
 	switch (SDM_ACTION_RESULT(now.action)) {
@@ -39,9 +43,10 @@ static int sdm_action_result(struct sdm_peer *peer,
 
 /* The condition of a wait. */
 static bool sdm_action_ended(struct sdm_peer *peer,
-			     const struct sdm_peer_status *before, int *ret)
+			     const struct sdm_peer_status *before, u32 signal,
+			     int *ret)
 {
-	*ret = sdm_action_result(peer, before);
+	*ret = sdm_action_result(peer, before, signal);
 
 	return *ret != -EINPROGRESS;
 }
@@ -79,7 +84,7 @@ static int sdm_action(struct sdm_peer *peer, const struct sdm_client *client,
 	left = max_t(long, end - jiffies, 1);
 	left = wait_event_killable_timeout(peer->wait,
 					   sdm_action_ended(peer, &before,
-							    &ret),
+							    signal, &ret),
 					   left);
 	if (left < 0)
 		return left;

@@ -299,7 +299,7 @@ static void sdm_bulk_failed(struct sdm_bulk *bulk,
 		bulk->unfit = true;
 		return;
 	}
-	atomic_inc(&peer->errors);
+	atomic_inc(&peer->bulk_errors);
 	bulk->error = -EIO;
 }
 

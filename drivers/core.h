@@ -35,7 +35,7 @@ struct sdm_window {
 	u64 size;
 	u32 generation;
 	bool mapped;
-	int errors;
+	u32 errors;
 };
 
 extern const struct device_type sdm_device_type;
@@ -56,7 +56,7 @@ int sdm_hw_read_info(struct sdm_device *sdm, struct sdm_hw_info *info);
 int sdm_hw_read_link(struct sdm_device *sdm, u32 id, struct sdm_link *link);
 int sdm_hw_read_peer(struct sdm_device *sdm, u32 id,
 		     struct sdm_peer_status *status);
-int sdm_hw_poll_errors(struct sdm_device *sdm);
+int sdm_hw_read_errors(struct sdm_device *sdm, u32 id, u32 *errors);
 int sdm_hw_transfer(struct sdm_device *sdm, struct sdm_transfer *transfer);
 
 /* peer.c */

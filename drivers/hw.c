@@ -78,7 +78,7 @@ int sdm_hw_read_peer(struct sdm_device *sdm, u32 id,
 	return 0;
 }
 
-int sdm_hw_poll_errors(struct sdm_device *sdm)
+int sdm_hw_read_errors(struct sdm_device *sdm, u32 id, u32 *errors)
 {
 	const struct sdm_ops *ops;
 	int idx;
@@ -86,7 +86,7 @@ int sdm_hw_poll_errors(struct sdm_device *sdm)
 	idx = srcu_read_lock(&sdm->srcu);
 	ops = srcu_dereference(sdm->ops, &sdm->srcu);
 	if (ops)
-		ops->poll_errors(sdm);
+		*errors = ops->read_errors(sdm, id);
 	srcu_read_unlock(&sdm->srcu, idx);
 
 	return ops ? 0 : -ENODEV;

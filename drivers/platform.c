@@ -31,7 +31,6 @@
  * @enabled: interrupts may be enabled; under @irq_lock
  * @rx_work: takes signals while the interrupt does not
  * @tx_lock: makes one of payload, doorbell and result
- * @err_lock: makes one of reading an error and clearing it
  */
 struct sdm_plat {
 	struct sdm_device *sdm;
@@ -45,7 +44,6 @@ struct sdm_plat {
 	struct work_struct rx_work;
 
 	spinlock_t tx_lock; /* see above */
-	spinlock_t err_lock; /* see above */
 };
 
 static u32 sdm_plat_read(const struct sdm_plat *plat, u32 reg)
@@ -139,23 +137,15 @@ static void sdm_plat_bitmap(struct sdm_plat *plat, u32 reg,
 	}
 }
 
-static void sdm_plat_poll_errors(struct sdm_device *sdm)
+static void sdm_plat_report_error(struct sdm_plat *plat)
 {
-	struct sdm_plat *plat = sdm->priv;
-	unsigned long flags;
-	u64 offset = 0;
-	u32 status;
+	u32 status = sdm_plat_read(plat, SDM_REG_ERR_STATUS);
+	u64 offset = sdm_plat_read64(plat, SDM_REG_ERR_OFFSET_LO);
 
-	spin_lock_irqsave(&plat->err_lock, flags);
-	status = sdm_plat_read(plat, SDM_REG_ERR_STATUS);
-	if (status & SDM_ERR_VALID) {
-		offset = sdm_plat_read64(plat, SDM_REG_ERR_OFFSET_LO);
-		sdm_plat_write(plat, SDM_REG_ERR_STATUS, 0);
-	}
-	spin_unlock_irqrestore(&plat->err_lock, flags);
-
+	/* From now on it latches the next one. */
+	sdm_plat_write(plat, SDM_REG_ERR_STATUS, 0);
 	if (status & SDM_ERR_VALID)
-		sdm_window_error(sdm, status, offset);
+		sdm_window_error(plat->sdm, status, offset);
 }
 
 static irqreturn_t sdm_plat_irq(int irq, void *data)
@@ -178,7 +168,7 @@ static irqreturn_t sdm_plat_irq(int irq, void *data)
 	if (status & SDM_IRQ_PEER)
 		sdm_plat_bitmap(plat, SDM_REG_PEER_CHANGED(0), sdm_peer_event);
 	if (status & SDM_IRQ_ERROR)
-		sdm_plat_poll_errors(plat->sdm);
+		sdm_plat_report_error(plat);
 	if (status & SDM_IRQ_DMA && plat->dma)
 		sdm_dma_interrupt(plat->dma);
 
@@ -307,6 +297,11 @@ static void sdm_plat_read_peer(struct sdm_device *sdm, u32 id,
 #undef SDM_PLAT_PEER
 }
 
+static u32 sdm_plat_read_errors(struct sdm_device *sdm, u32 id)
+{
+	return sdm_plat_read(sdm->priv, SDM_REG_PEER(id, SDM_PEER_ERRORS));
+}
+
 static int sdm_plat_transfer(struct sdm_device *sdm,
 			     struct sdm_transfer *transfer)
 {
@@ -321,7 +316,7 @@ static const struct sdm_ops sdm_plat_ops = {
 	.read_info = sdm_plat_read_info,
 	.read_link = sdm_plat_read_link,
 	.read_peer = sdm_plat_read_peer,
-	.poll_errors = sdm_plat_poll_errors,
+	.read_errors = sdm_plat_read_errors,
 	.transfer = sdm_plat_transfer,
 };
 
@@ -396,7 +391,6 @@ static int sdm_plat_probe(struct platform_device *pdev)
 
 	spin_lock_init(&plat->irq_lock);
 	spin_lock_init(&plat->tx_lock);
-	spin_lock_init(&plat->err_lock);
 	INIT_WORK(&plat->rx_work, sdm_plat_rx_work);
 	platform_set_drvdata(pdev, plat);
 

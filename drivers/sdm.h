@@ -146,8 +146,8 @@ struct sdm_transfer {
  * @read_info: read the identity. Atomic.
  * @read_link: read a peer's state and generation. Atomic.
  * @read_peer: read all of a peer's block. Atomic.
- * @poll_errors: report errors of window accesses that are not reported yet by
- *	sdm_window_error(). Atomic.
+ * @read_errors: how many accesses to a peer's memory have failed, those that
+ *	are not reported by sdm_window_error() included; modulo 2^32. Atomic.
  * @transfer: start a bulk transfer. Returns 0 if its done() will be called, at
  *	the latest by @enable to stop, before that returns. Optional. May sleep.
  */
@@ -160,7 +160,7 @@ struct sdm_ops {
 			  struct sdm_link *link);
 	void (*read_peer)(struct sdm_device *sdm, u32 id,
 			  struct sdm_peer_status *status);
-	void (*poll_errors)(struct sdm_device *sdm);
+	u32 (*read_errors)(struct sdm_device *sdm, u32 id);
 	int (*transfer)(struct sdm_device *sdm, struct sdm_transfer *transfer);
 };
 
@@ -243,7 +243,7 @@ struct sdm_peer {
 	atomic64_t rx;
 	atomic64_t busy;
 	atomic64_t bytes[SDM_WINDOW_WAYS]; /* read and written */
-	atomic_t errors;
+	atomic_t bulk_errors; /* failed bulk transfers */
 
 	/* plain writes to its memory; how many of them have arrived for sure */
 	atomic_t posted;

@@ -176,9 +176,16 @@ static DEVICE_ATTR_RO(busy);
 static ssize_t errors_show(struct device *dev, struct device_attribute *attr,
 			   char *buf)
 {
-	u32 errors = atomic_read(&to_sdm_peer(dev)->errors);
+	struct sdm_peer *peer = to_sdm_peer(dev);
+	u32 errors;
+	int ret;
 
-	return sysfs_emit(buf, "%u\n", errors);
+	ret = sdm_hw_read_errors(peer->sdm, peer->id, &errors);
+	if (ret)
+		return ret;
+
+	return sysfs_emit(buf, "%u\n",
+			  errors + atomic_read(&peer->bulk_errors));
 }
 static DEVICE_ATTR_RO(errors);
 

@@ -212,10 +212,9 @@ static int sdm_window_begin(struct sdm_window *win, struct sdm_peer *peer)
 	int ret;
 
 	/* What went wrong before is not ours. */
-	ret = sdm_hw_poll_errors(peer->sdm);
+	ret = sdm_hw_read_errors(peer->sdm, peer->id, &win->errors);
 	if (ret)
 		return ret;
-	win->errors = atomic_read(&peer->errors);
 
 	ret = sdm_hw_read_link(peer->sdm, peer->id, &link);
 	if (ret)
@@ -262,6 +261,7 @@ int sdm_window_check_link(const struct sdm_window *win)
 static int sdm_window_check(const struct sdm_window *win)
 {
 	struct sdm_peer *peer = win->peer;
+	u32 errors;
 	int ret;
 
 	/*
@@ -270,10 +270,10 @@ static int sdm_window_check(const struct sdm_window *win)
 	 */
 	mb();
 
-	ret = sdm_hw_poll_errors(peer->sdm);
+	ret = sdm_hw_read_errors(peer->sdm, peer->id, &errors);
 	if (ret)
 		return ret;
-	if (atomic_read(&peer->errors) != win->errors)
+	if (errors != win->errors)
 		return -EIO;
 
 	return sdm_window_check_link(win);
@@ -671,8 +671,6 @@ void sdm_window_error(struct sdm_device *sdm, u32 status, u64 offset)
 
 	/* SDM_ERR_PEER_NONE is no valid ID. */
 	peer = sdm_peer_find(sdm, SDM_ERR_PEER(status));
-	if (peer)
-		atomic_inc(&peer->errors);
 
 	/* Each access of a copy may fail: a few tell enough. */
 	if (!__ratelimit(&limit))

@@ -301,10 +301,14 @@
 #define SDM_PEER_MEM_BASE_HI		0x2c
 /*
  * The peer's latest hardware action (boot or reset): count in bits 31:16,
- * result in bits 7:0. The count tells a new result from an old one.
+ * number of its signal in bits 15:8, result in bits 7:0. The count tells a new
+ * result from an old one.
  */
 #define SDM_PEER_ACTION			0x30
+#define SDM_ACTION(count, signal, result) (((count) << 16) | \
+					   ((signal) << 8) | (result))
 #define SDM_ACTION_COUNT(v)		((v) >> 16)
+#define SDM_ACTION_SIGNAL(v)		(((v) >> 8) & 0xff)
 #define SDM_ACTION_RESULT(v)		((v) & 0xff)
 #define SDM_ACTION_NONE			0 /* no action so far */
 #define SDM_ACTION_OK			1 /* done */
@@ -323,6 +327,11 @@
  */
 #define SDM_PEER_MEM_FLAGS		0x38
 #define SDM_PEER_MEM_MAPPED		0x00000001
+/*
+ * Failed accesses to the peer's RAM since machine reset, modulo 2^32. Tells
+ * those of one copy from those of another, which ERR_STATUS cannot.
+ */
+#define SDM_PEER_ERRORS			0x3c
 
 /*
  * Payload of the boot signal, addresses as the slave's CPU sees them:

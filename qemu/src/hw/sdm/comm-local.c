@@ -93,7 +93,8 @@ static void local_announce_action(SDMCommunication *comm, SDMCore *core,
                                   uint32_t id, uint32_t signal,
                                   uint32_t result)
 {
-    sdm_core_peer_action(find_core(comm, id), core->id, result);
+    sdm_core_peer_action(find_core(comm, id), core->id, signal,
+                         result);
 }
 
 static MemoryBackendNetwork *local_memory(SDMCommunication *comm)

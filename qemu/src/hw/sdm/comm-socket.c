@@ -191,11 +191,13 @@ static const char *link_process(SignalLink *link, const InboxEntry *entry)
         }
         return what;
     case SDM_PROTO_ACTION:
-        if (entry->header.arg > SDM_ACTION_FAILED) {
-            return "unknown result of an action";
+        what = sdm_core_check_action(core, id, entry->header.tag,
+                                     entry->header.arg);
+        if (!what) {
+            sdm_core_peer_action(core, id, entry->header.tag,
+                                 entry->header.arg);
         }
-        sdm_core_peer_action(core, id, entry->header.arg);
-        return NULL;
+        return what;
     default:
         g_assert_not_reached();
     }

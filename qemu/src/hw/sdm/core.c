@@ -288,7 +288,7 @@ static void report_action(SDMCore *core, uint32_t source, uint32_t signal,
 {
     trace_sdm_action(core->id, source, signal, result);
     if (source == core->id) {
-        sdm_core_peer_action(core, source, result);
+        sdm_core_peer_action(core, source, signal, result);
     } else {
         comm_class(core)->announce_action(core->config.comm, core, source,
                                           signal, result);
@@ -490,12 +490,28 @@ void sdm_core_peer_state(SDMCore *core, uint32_t id, uint32_t state)
     }
 }
 
-void sdm_core_peer_action(SDMCore *core, uint32_t id, uint32_t result)
+const char *sdm_core_check_action(const SDMCore *core, uint32_t id,
+                                  uint32_t signal, uint32_t result)
+{
+    const SDMPeer *peer = &core->peers[id];
+
+    if (result == SDM_ACTION_NONE || result > SDM_ACTION_FAILED) {
+        return "unknown result of an action";
+    }
+    if (signal == SDM_SIGNAL_NONE || (signal != peer->boot_signal &&
+                                      signal != peer->reset_signal)) {
+        return "result of a signal without an action";
+    }
+    return NULL;
+}
+
+void sdm_core_peer_action(SDMCore *core, uint32_t id, uint32_t signal,
+                          uint32_t result)
 {
     SDMPeer *peer = &core->peers[id];
     uint32_t count = (SDM_ACTION_COUNT(peer->action) + 1) & 0xffff;
 
-    peer->action = (count << 16) | (result & 0xff);
+    peer->action = SDM_ACTION(count, signal, result);
     peer_changed(core, id);
 }
 

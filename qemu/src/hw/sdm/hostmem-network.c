@@ -74,6 +74,7 @@ struct MemoryBackendNetwork {
     /* Protects the errors, which any thread may make. */
     QemuMutex error_lock;
     SDMWindowErrors errors;
+    uint32_t slave_errors[SDM_MAX_IDS]; /* their number */
     bool error_bh_pending;
 };
 
@@ -113,6 +114,9 @@ static MemTxResult window_error(void *opaque, uint32_t id, uint64_t offset,
 
     qemu_mutex_lock(&nm->error_lock);
     nm->errors.count++;
+    if (id < SDM_MAX_IDS) {
+        nm->slave_errors[id]++;
+    }
     if (!nm->errors.status) {
         nm->errors.status = SDM_ERR_VALID | (is_write ? SDM_ERR_WRITE : 0) |
                             (id << 16) | cause;
@@ -136,6 +140,14 @@ SDMWindowErrors memory_backend_network_errors(MemoryBackendNetwork *nm)
     return nm->errors;
 }
 
+uint32_t memory_backend_network_slave_errors(MemoryBackendNetwork *nm,
+                                             uint32_t id)
+{
+    QEMU_LOCK_GUARD(&nm->error_lock);
+
+    return nm->slave_errors[id];
+}
+
 void memory_backend_network_clear_errors(MemoryBackendNetwork *nm, bool count)
 {
     QEMU_LOCK_GUARD(&nm->error_lock);
@@ -144,6 +156,7 @@ void memory_backend_network_clear_errors(MemoryBackendNetwork *nm, bool count)
     nm->errors.offset = 0;
     if (count) {
         nm->errors.count = 0;
+        memset(nm->slave_errors, 0, sizeof(nm->slave_errors));
     }
 }
 

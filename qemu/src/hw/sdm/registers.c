@@ -125,6 +125,10 @@ static uint32_t read_peer(SDMCore *core, uint32_t id, unsigned field)
         return peer->action;
     case SDM_PEER_CREDITS:
         return sdm_core_plain_credits(peer);
+    case SDM_PEER_ERRORS:
+        return sdm_core_memory(core) ?
+               memory_backend_network_slave_errors(sdm_core_memory(core), id) :
+               0;
     default:
         return 0;
     }

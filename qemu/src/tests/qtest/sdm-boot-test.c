@@ -40,7 +40,7 @@ static void act(uint32_t signal, uint64_t entry, uint64_t dtb, uint32_t result)
     wait_reg(master, SDM_REG_PEER(1, SDM_PEER_ACTION), 0xffff0000,
              ++num_actions << 16);
     g_assert_cmphex(get_reg(master, SDM_REG_PEER(1, SDM_PEER_ACTION)), ==,
-                    num_actions << 16 | result);
+                    SDM_ACTION(num_actions, signal, result));
 }
 
 static void check_waiting(const char *status)

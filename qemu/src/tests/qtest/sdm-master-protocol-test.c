@@ -587,7 +587,7 @@ static void test_reset_by_peer(void)
 static void test_memory_frames(void)
 {
     uint8_t payload[8] = { 0 };
-    int fd;
+    int fd, other;
 
     start();
     fd = raw_join(rig);
@@ -606,6 +606,32 @@ static void test_memory_frames(void)
     raw_send_mem(fd, SDM_PROTO_MEM_ERROR, 0, SDM_MEM_RANGE, raw_memory.size,
                  NULL, 0);
     expect_violation(fd, "error report for an address outside the RAM");
+
+    /* A good one: the first error is kept, those of each slave are counted. */
+    fd = raw_join(rig);
+    other = raw_connect(rig);
+    raw_send_hello(other, &(RawHello){ .hello = raw_hello,
+                                       .memory = &raw_memory,
+                                       .signals = &raw_signals });
+    raw_expect(other, SDM_PROTO_WELCOME, NULL, NULL);
+    wait_connected(master, 2);
+    raw_send_mem(fd, SDM_PROTO_MEM_ERROR, 0, SDM_MEM_RANGE, 4, NULL, 0);
+    wait_reg(master, SDM_REG_PEER(1, SDM_PEER_ERRORS), ~0, 1);
+    raw_send_mem(other, SDM_PROTO_MEM_ERROR, 0, SDM_MEM_RANGE, 8, NULL, 0);
+    raw_send_mem(other, SDM_PROTO_MEM_ERROR, 0, SDM_MEM_RANGE, 8, NULL, 0);
+    wait_reg(master, SDM_REG_PEER(2, SDM_PEER_ERRORS), ~0, 2);
+    g_assert_cmpint(get_reg(master, SDM_REG_PEER(1, SDM_PEER_ERRORS)), ==, 1);
+    g_assert_cmphex(get_reg(master, SDM_REG_ERR_STATUS), ==,
+                    SDM_ERR_VALID | SDM_ERR_WRITE | 1 << 16 |
+                    SDM_ERR_REFUSED);
+    set_reg(master, SDM_REG_CONTROL, SDM_CTRL_RESET);
+    g_assert_cmpint(get_reg(master, SDM_REG_PEER(2, SDM_PEER_ERRORS)), ==, 2);
+    qtest_system_reset(master->qts);
+    g_assert_cmpint(get_reg(master, SDM_REG_PEER(1, SDM_PEER_ERRORS)), ==, 0);
+    g_assert_cmpint(get_reg(master, SDM_REG_PEER(2, SDM_PEER_ERRORS)), ==, 0);
+    raw_leave(fd);
+    raw_leave(other);
+    wait_connected(master, 0);
     end();
 }
 
@@ -710,13 +736,26 @@ static void test_state_frames(void)
     raw_send_header(fd, SDM_PROTO_ACTION, 0, 0, 0, SDM_ACTION_FAILED + 1);
     expect_violation(fd, "unknown result of an action");
 
+    fd = raw_join(rig);
+    raw_send_header(fd, SDM_PROTO_ACTION, 0, 0, 0, SDM_ACTION_NONE);
+    expect_violation(fd, "unknown result of an action");
+
+    fd = raw_join(rig);
+    raw_send_header(fd, SDM_PROTO_ACTION, 0, 0, 1, SDM_ACTION_OK);
+    expect_violation(fd, "result of a signal without an action");
+
+    fd = raw_join(rig);
+    raw_send_header(fd, SDM_PROTO_ACTION, 0, 0, SDM_SIGNAL_NONE,
+                    SDM_ACTION_OK);
+    expect_violation(fd, "result of a signal without an action");
+
     /* Good ones, to see the difference. */
     fd = raw_join(rig);
     raw_send_header(fd, SDM_PROTO_STATE, 0, 0, 0, SDM_PEER_RUNNING |
                     SDM_PEER_STATE_DRIVER);
     raw_send_header(fd, SDM_PROTO_ACTION, 0, 0, 0, SDM_ACTION_FAILED);
     wait_reg(master, SDM_REG_PEER(1, SDM_PEER_ACTION), ~0,
-             1 << 16 | SDM_ACTION_FAILED);
+             SDM_ACTION(1, 0, SDM_ACTION_FAILED));
     g_assert_cmphex(get_reg(master, SDM_REG_PEER(1, SDM_PEER_STATE)), ==,
                     SDM_PEER_RUNNING | SDM_PEER_STATE_DRIVER);
     raw_leave(fd);

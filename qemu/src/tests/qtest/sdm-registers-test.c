@@ -67,6 +67,7 @@ static void test_reset_values(void)
     g_assert_cmphex(get_reg(m, SDM_REG_PEER(0, SDM_PEER_ARCH)), ==, EM_ARM);
     g_assert_cmphex(get_reg(m, SDM_REG_PEER(0, SDM_PEER_GENERATION)), ==, 1);
     g_assert_cmphex(get_reg(m, SDM_REG_PEER(0, SDM_PEER_ACTION)), ==, 0);
+    g_assert_cmphex(get_reg(m, SDM_REG_PEER(0, SDM_PEER_ERRORS)), ==, 0);
     g_assert_cmphex(peer_credits(m, 0), ==, QUEUE_DEPTH);
 
     for (id = 1; id < 41; id++) {

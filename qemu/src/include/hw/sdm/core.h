@@ -141,10 +141,14 @@ void sdm_core_peer_connecting(SDMCore *core, uint32_t id);
  */
 bool sdm_core_peer_unnoticed(const SDMCore *core, uint32_t id);
 void sdm_core_peer_state(SDMCore *core, uint32_t id, uint32_t state);
-void sdm_core_peer_action(SDMCore *core, uint32_t id, uint32_t result);
+/* An action that machine @id was asked for by @signal has ended. */
+void sdm_core_peer_action(SDMCore *core, uint32_t id, uint32_t signal,
+                          uint32_t result);
 /* A signal that starts or resets the machine. */
 bool sdm_core_has_action(SDMCore *core, uint32_t number);
-/* The three return NULL, or why the peer violates the protocol. */
+/* These return NULL, or why the peer violates the protocol. */
+const char *sdm_core_check_action(const SDMCore *core, uint32_t id,
+                                  uint32_t signal, uint32_t result);
 const char *sdm_core_check_signal(const SDMCore *core,
                                   const struct sdm_proto_signal *signal);
 const char *sdm_core_receive(SDMCore *core,

@@ -54,6 +54,9 @@ unsigned memory_backend_network_timeout(const MemoryBackendNetwork *nm);
 
 /* Main loop. The notifier runs there too, after a failed access. */
 SDMWindowErrors memory_backend_network_errors(MemoryBackendNetwork *nm);
+/* Number of failed accesses to the RAM of slave @id. */
+uint32_t memory_backend_network_slave_errors(MemoryBackendNetwork *nm,
+                                             uint32_t id);
 /* Forget the first failed access; @count: restart counting, too. */
 void memory_backend_network_clear_errors(MemoryBackendNetwork *nm, bool count);
 void memory_backend_network_add_error_notifier(MemoryBackendNetwork *nm,
