@@ -125,7 +125,7 @@ DEFECTS = [
            "if (send->flags || !SDM_CHR_IS_ZERO(send->reserved))", "if (send->flags)", "guests slave ioctl"),
     Defect("a reference is not given back", "drivers/chr-ioctl.c",
            "				       sdm_chr_jiffies(send->timeout_ms));\n	sdm_peer_put(peer);",
-           "				       sdm_chr_jiffies(send->timeout_ms));", "guests slave ioctl,signals,unbind"),
+           "				       sdm_chr_jiffies(send->timeout_ms));", "guests debug ioctl,signals,unbind"),
     # Tool
     Defect("parts may overlap", "userspace/layout.c",
            "return start < a->start ? size > a->start - start :",
