@@ -44,7 +44,7 @@ DEFECTS = [
     Defect("answer of any length", HW + "remote-ram.c",
            "    if (!request || h->length != (h->arg == SDM_MEM_OK ? request->length :\n"
            "                                                         0)) {",
-           "    if (!request) {", "qtest sdm-master-protocol-test"),
+           "    if (!request) {", "qtest sdm-timeout-test"),
     Defect("file of any size as RAM", HW + "hostmem-network.c",
            "        st.st_size < mem->size) {", "        st.st_size < 0) {", "qtest sdm-master-protocol-test"),
     Defect("crowds keep slaves out", HW + "multi-socket-listen.c",
