@@ -9,6 +9,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/iov.h"
 #include "qemu/lockable.h"
 #include "multi-socket-internal.h"
 
@@ -127,6 +128,13 @@ ssize_t multi_socket_io_send(MultiSocketPeer *peer, struct iovec *iov,
 
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         return 0;
+    }
+    if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+        /*
+         * The peer has gone, perhaps in order: who receives will find what it
+         * said last, and the end. This just does not get there any more.
+         */
+        return iov_size(iov, niov);
     }
     if (n < 0) {
         *reason = g_strdup_printf("sending: %s", strerror(errno));

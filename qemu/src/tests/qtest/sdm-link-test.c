@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "elf.h"
-#include "sdm/common.h"
+#include "sdm/raw.h"
 
 static Rig *rig;
 
@@ -127,6 +127,40 @@ static void test_quit(void)
     wait_connected(slave2, 0);
     g_assert_cmpint(send_signal(slave2, 0, 0, 0, 0), ==, SDM_TX_NO_LINK);
     quit_machine(slave2);
+    rig_free(rig);
+}
+
+static gpointer send_to_slave(gpointer opaque)
+{
+    send_signal(opaque, 1, 1, 0, 0);
+    return NULL;
+}
+
+/* ... also when its master was just about to send something. */
+static void test_quit_during_send(void)
+{
+    Machine *master;
+    pid_t pid;
+
+    rig = rig_new_unix();
+    master = start_master(rig, NULL);
+    pid = qtest_pid(master->qts);
+    for (unsigned i = 0; i < 50; i++) {
+        int fd = raw_join(rig);
+        GThread *sender;
+
+        /* What the master does first when it goes on is by chance. */
+        kill(pid, SIGSTOP);
+        sender = g_thread_new("sender", send_to_slave, master);
+        raw_send_header(fd, SDM_PROTO_BYE, 0, 0, 0, 0);
+        close(fd);
+        g_usleep(1000);
+        kill(pid, SIGCONT);
+        g_thread_join(sender);
+        wait_connected(master, 0);
+        g_assert_cmphex(peer_state(master, 1), ==, SDM_PEER_ABSENT);
+    }
+    quit_machine(master);
     rig_free(rig);
 }
 
@@ -398,6 +432,7 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/link/connect/tcp", test_connect_tcp);
     qtest_add_func("/sdm/link/connect/unix", test_connect_unix);
     qtest_add_func("/sdm/link/quit", test_quit);
+    qtest_add_func("/sdm/link/quit-during-send", test_quit_during_send);
     qtest_add_func("/sdm/link/kill", test_kill);
     qtest_add_func("/sdm/link/return", test_return);
     qtest_add_func("/sdm/link/unnoticed", test_unnoticed);
