@@ -152,8 +152,8 @@ void multi_socket_connect_failed(MultiSocketPeer *peer)
         }
         return;
     }
-    if (!peer->established) {
-        /* The ID may have been the reason. */
+    if (peer->handshake.type == SDM_PROTO_REJECT &&
+        peer->handshake.arg == SDM_REJECT_ID) {
         ms->ask_id = ms->wanted_id;
     }
     connect_again(ms);

@@ -77,13 +77,14 @@ static void multi_socket_exit(Notifier *notifier, void *data)
     MultiSocketBackend *ms = container_of(notifier, MultiSocketBackend, exit);
     MultiSocketPeer *peer;
 
+    /* First: whoever is told may try to come back at once. */
+    multi_socket_listen_end(ms);
+    multi_socket_connect_end(ms);
     QTAILQ_FOREACH(peer, &ms->peers, next) {
         if (peer->established) {
             multi_socket_peer_bye(peer);
         }
     }
-    multi_socket_listen_end(ms);
-    multi_socket_connect_end(ms);
 }
 
 /*

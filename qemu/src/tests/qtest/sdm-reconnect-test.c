@@ -5,7 +5,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "sdm/common.h"
+#include "qemu/bswap.h"
 #include "sdm/raw.h"
 
 #define AGAIN ",reconnect-ms=20"
@@ -154,6 +154,52 @@ static void test_place_taken(void)
     rig_free(rig);
 }
 
+/* The next connection of a slave, which wants this ID. */
+static int accept_who_wants(int listener, uint32_t id)
+{
+    g_autofree uint8_t *payload = g_malloc(SDM_PROTO_MAX_FRAME);
+    int fd = raw_accept(listener);
+
+    raw_expect(fd, SDM_PROTO_HELLO, NULL, payload);
+    g_assert_cmpint(ldl_le_p(payload + offsetof(struct sdm_proto_hello, id)),
+                    ==, id);
+    return fd;
+}
+
+/* A slave insists on its ID until it is told that this cannot be. */
+static void test_id_kept(void)
+{
+    struct sdm_proto_welcome welcome = raw_welcome;
+    Machine *slave;
+    int listener, fd;
+
+    rig = rig_new_tcp();
+    listener = raw_listen(rig);
+    slave = start_patient_slave(0);
+    fd = accept_who_wants(listener, SDM_PROTO_ID_ANY);
+    welcome.id = 2;
+    raw_send_welcome(fd, &welcome, &raw_signals);
+    wait_connected(slave, 1);
+    close(fd);
+
+    /* A master that is just going, and one that is full. */
+    fd = accept_who_wants(listener, 2);
+    close(fd);
+    fd = accept_who_wants(listener, 2);
+    raw_send_frame(fd, SDM_PROTO_REJECT, 0, SDM_REJECT_FULL, NULL, 0);
+    raw_expect_end(fd);
+
+    fd = accept_who_wants(listener, 2);
+    raw_send_frame(fd, SDM_PROTO_REJECT, 0, SDM_REJECT_ID, NULL, 0);
+    raw_expect_end(fd);
+    fd = accept_who_wants(listener, SDM_PROTO_ID_ANY);
+    said(slave, "");
+    quit_machine(slave);
+    close(fd);
+    close(listener);
+    rig_free(rig);
+}
+
 /* Somebody listens who is no master, or one that breaks the rules. */
 static void test_wrong_master(void)
 {
@@ -201,6 +247,7 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/reconnect/restart/tcp", test_restart_tcp);
     qtest_add_func("/sdm/reconnect/restart/unix", test_restart_unix);
     qtest_add_func("/sdm/reconnect/place-taken", test_place_taken);
+    qtest_add_func("/sdm/reconnect/id-kept", test_id_kept);
     qtest_add_func("/sdm/reconnect/wrong-master", test_wrong_master);
 
     return g_test_run();
