@@ -370,7 +370,7 @@ static bool nm_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
                              window_error, nm, errp);
     if (!ram) {
         *code = SDM_REJECT_MEMORY;
-        sdm_window_map_release(&nm->map, id);
+        sdm_window_map_cancel(&nm->map, id);
         return false;
     }
     nm->bases[id] = mem.base;
@@ -429,7 +429,11 @@ static void nm_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
     if (nm->master) {
         nm_set_ram(nm, id, NULL);
         sdm_remote_ram_remove(data);
-        sdm_window_map_release(&nm->map, id);
+        if (multi_socket_peer_is_established(peer)) {
+            sdm_window_map_release(&nm->map, id);
+        } else {
+            sdm_window_map_cancel(&nm->map, id);
+        }
     } else {
         sdm_memory_server_free(data);
     }

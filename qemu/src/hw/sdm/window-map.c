@@ -53,8 +53,6 @@ static bool find_place(const SDMWindowMap *map, uint32_t id, uint64_t size,
 bool sdm_window_map_take(SDMWindowMap *map, uint32_t id, uint64_t size,
                          uint64_t *offset)
 {
-    int i;
-
     assert(id < SDM_MAX_IDS && size && !map->slots[id].used);
 
     if (map->slots[id].size == size &&
@@ -64,10 +62,8 @@ bool sdm_window_map_take(SDMWindowMap *map, uint32_t id, uint64_t size,
                !find_place(map, id, size, false, offset)) {
         return false;
     }
-    /* Whoever only remembered this place has lost it. */
-    while ((i = find_obstacle(map, *offset, size, id, true)) >= 0) {
-        map->slots[i].size = 0;
-    }
+    map->slots[id].old_offset = map->slots[id].offset;
+    map->slots[id].old_size = map->slots[id].size;
     map->slots[id].offset = *offset;
     map->slots[id].size = size;
     map->slots[id].used = true;
@@ -78,6 +74,13 @@ void sdm_window_map_release(SDMWindowMap *map, uint32_t id)
 {
     assert(id < SDM_MAX_IDS);
     map->slots[id].used = false;
+}
+
+void sdm_window_map_cancel(SDMWindowMap *map, uint32_t id)
+{
+    sdm_window_map_release(map, id);
+    map->slots[id].offset = map->slots[id].old_offset;
+    map->slots[id].size = map->slots[id].old_size;
 }
 
 uint64_t sdm_window_map_largest(const SDMWindowMap *map)

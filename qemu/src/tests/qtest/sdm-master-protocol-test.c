@@ -318,6 +318,54 @@ static void test_bad_sections(void)
     end();
 }
 
+/* A slave that is refused takes nobody's place away. */
+static void test_refused_keeps_places(void)
+{
+    struct sdm_proto_hello_memory all = raw_memory;
+    struct sdm_proto_signals bad = raw_signals;
+    RawHello hello = { .hello = raw_hello, .memory = &raw_memory,
+                       .signals = &raw_signals };
+    uint64_t offset;
+    int fd[2];
+
+    start();
+    fd[0] = raw_join(rig);
+    hello.hello.id = 2;
+    fd[1] = raw_connect(rig);
+    raw_send_hello(fd[1], &hello);
+    raw_expect(fd[1], SDM_PROTO_WELCOME, NULL, NULL);
+    wait_connected(master, 2);
+    offset = get_reg64(master, SDM_REG_PEER(2, SDM_PEER_MEM_OFFSET_LO));
+    g_assert_cmphex(offset, >, 0);
+    raw_leave(fd[0]);
+    raw_leave(fd[1]);
+    wait_connected(master, 0);
+
+    all.size = WINDOW_SIZE;
+    bad.num_signals = 0;
+    hello.hello.id = 1;
+    hello.memory = &all;
+    hello.signals = &bad;
+    fd[0] = raw_connect(rig);
+    raw_send_hello(fd[0], &hello);
+    raw_expect(fd[0], SDM_PROTO_REJECT, NULL, NULL);
+    raw_expect_end(fd[0]);
+    expect_line(master, "*: refused a slave from tcp:127.0.0.1:*: *");
+
+    hello.hello.id = 2;
+    hello.memory = &raw_memory;
+    hello.signals = &raw_signals;
+    fd[1] = raw_connect(rig);
+    raw_send_hello(fd[1], &hello);
+    raw_expect(fd[1], SDM_PROTO_WELCOME, NULL, NULL);
+    wait_connected(master, 1);
+    g_assert_cmphex(get_reg64(master, SDM_REG_PEER(2, SDM_PEER_MEM_OFFSET_LO)),
+                    ==, offset);
+    raw_leave(fd[1]);
+    wait_connected(master, 0);
+    end();
+}
+
 static void test_bad_signals(void)
 {
     struct sdm_proto_signals signals[] = {
@@ -805,6 +853,8 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/master-protocol/bad-hello", test_bad_hello);
     qtest_add_func("/sdm/master-protocol/bad-sections", test_bad_sections);
     qtest_add_func("/sdm/master-protocol/bad-signals", test_bad_signals);
+    qtest_add_func("/sdm/master-protocol/refused-keeps-places",
+                   test_refused_keeps_places);
     qtest_add_func("/sdm/master-protocol/newer-slave", test_newer_slave);
     qtest_add_func("/sdm/master-protocol/crowd", test_crowd);
     qtest_add_func("/sdm/master-protocol/bad-files", test_bad_files);

@@ -124,13 +124,18 @@ static void test_eviction(void)
     release(1);
     release(2);
     take(3, 50, 0);
-    g_assert_cmpuint(map.slots[1].size, ==, 0);
-    g_assert_cmpuint(map.slots[2].size, ==, 50);
-    /* The other one still has its place, the evicted one has none. */
+    /* The other one still has its place, the evicted one has none... */
     take(2, 50, 50);
     refuse(1, 50);
+    /* ... until that is free again. */
     release(3);
     take(1, 50, 0);
+    release(1);
+    release(2);
+    take(2, 50, 50);
+    take(3, 50, 0);
+    release(2);
+    take(1, 50, 50);
 
     /* One newcomer may evict several. */
     start(100);
@@ -141,9 +146,34 @@ static void test_eviction(void)
     release(2);
     release(3);
     take(4, 50, 0);
-    g_assert_cmpuint(map.slots[1].size, ==, 0);
-    g_assert_cmpuint(map.slots[2].size, ==, 0);
-    g_assert_cmpuint(map.slots[3].size, ==, 0);
+    take(1, 20, 60);
+    take(2, 20, 80);
+    refuse(3, 20);
+    take(3, 10, 50);
+}
+
+/* Who was refused in the end changes nothing. */
+static void test_cancel(void)
+{
+    SDMWindowMap before;
+
+    start(100);
+    take(1, 60, 0);
+    take(2, 40, 60);
+    release(1);
+    release(2);
+    before = map;
+    take(1, 100, 0);
+    sdm_window_map_cancel(&map, 1);
+    take(3, 100, 0);
+    sdm_window_map_cancel(&map, 3);
+    for (int i = 0; i < SDM_MAX_IDS; i++) {
+        g_assert_cmpuint(map.slots[i].offset, ==, before.slots[i].offset);
+        g_assert_cmpuint(map.slots[i].size, ==, before.slots[i].size);
+        g_assert_false(map.slots[i].used);
+    }
+    take(2, 40, 60);
+    take(1, 60, 0);
 }
 
 /* Another size: another place, as for a newcomer. */
@@ -249,6 +279,7 @@ int main(int argc, char **argv)
     g_test_add_func("/sdm/window-map/limits", test_limits);
     g_test_add_func("/sdm/window-map/remembered", test_remembered);
     g_test_add_func("/sdm/window-map/eviction", test_eviction);
+    g_test_add_func("/sdm/window-map/cancel", test_cancel);
     g_test_add_func("/sdm/window-map/resized", test_resized);
     g_test_add_func("/sdm/window-map/largest", test_largest);
     g_test_add_func("/sdm/window-map/largest-is-true", test_largest_is_true);
