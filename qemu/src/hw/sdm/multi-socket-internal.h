@@ -287,6 +287,8 @@ ssize_t multi_socket_io_recv(MultiSocketPeer *peer, struct iovec *iov,
 
 /* --- multi-socket-tls.c --- */
 
+/* Is there TLS, and does it tell who the other side is? */
+bool multi_socket_tls_authenticates(MultiSocketBackend *ms);
 /* Do the properties fit together? */
 bool multi_socket_tls_check(MultiSocketBackend *ms, Error **errp);
 QIOChannelTLS *multi_socket_tls_new(MultiSocketBackend *ms,

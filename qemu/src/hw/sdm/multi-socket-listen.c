@@ -36,17 +36,22 @@ static void warn_if_open(MultiSocketBackend *ms)
 {
     size_t i;
 
-    for (i = 0; !ms->tls_creds && i < ms->listener->nsioc; i++) {
+    if (multi_socket_tls_authenticates(ms)) {
+        return;
+    }
+    for (i = 0; i < ms->listener->nsioc; i++) {
         g_autoptr(SocketAddress) addr =
             qio_channel_socket_get_local_address(ms->listener->sioc[i], NULL);
 
         if (addr && addr->type == SOCKET_ADDRESS_TYPE_INET &&
             !is_loopback(addr)) {
             warn_report("multi-socket-backend '%s' listens on %s without "
-                        "'tls-creds': whoever reaches this port can become a "
-                        "slave, and read and change what goes over it",
+                        "%s: whoever reaches this port can become a slave%s",
                         object_get_canonical_path_component(OBJECT(ms)),
-                        addr->u.inet.host);
+                        addr->u.inet.host,
+                        ms->tls_creds ? "verify-peer=on" : "'tls-creds'",
+                        ms->tls_creds ? "" : ", and read and change what goes "
+                        "over it");
             return;
         }
     }

@@ -12,9 +12,23 @@
 #include "qapi/error.h"
 #include "qemu/lockable.h"
 #include "qemu/timer.h"
-#include "crypto/tlscreds.h"
+#include "crypto/tlscredsanon.h"
+#include "crypto/tlscredsx509.h"
 #include "crypto/tlssession.h"
 #include "multi-socket-internal.h"
+
+static bool is_kind(MultiSocketBackend *ms, const char *type)
+{
+    return object_dynamic_cast(OBJECT(ms->tls_creds), type);
+}
+
+bool multi_socket_tls_authenticates(MultiSocketBackend *ms)
+{
+    return ms->tls_creds &&
+           (!is_kind(ms, TYPE_QCRYPTO_TLS_CREDS_X509) ||
+            object_property_get_bool(OBJECT(ms->tls_creds), "verify-peer",
+                                     &error_abort));
+}
 
 bool multi_socket_tls_check(MultiSocketBackend *ms, Error **errp)
 {
@@ -27,6 +41,18 @@ bool multi_socket_tls_check(MultiSocketBackend *ms, Error **errp)
     }
     if (ms->tls_hostname && (!ms->tls_creds || ms->listen)) {
         error_setg(errp, "'tls-hostname' is for a slave with 'tls-creds'");
+        return false;
+    }
+    if (ms->tls_creds && is_kind(ms, TYPE_QCRYPTO_TLS_CREDS_ANON)) {
+        error_setg(errp, "'tls-creds' must be tls-creds-x509 or "
+                   "tls-creds-psk: tls-creds-anon keeps nobody out");
+        return false;
+    }
+    /* There is nothing else that it could be applied to. */
+    if (ms->tls_authz && (!is_kind(ms, TYPE_QCRYPTO_TLS_CREDS_X509) ||
+                          !multi_socket_tls_authenticates(ms))) {
+        error_setg(errp, "'tls-authz' needs tls-creds-x509 with "
+                   "verify-peer=on");
         return false;
     }
     return !ms->tls_creds ||

@@ -152,6 +152,13 @@ static char *x509(const char *dir, const char *endpoint)
                            dir, endpoint);
 }
 
+/* Encrypted, with whomever. */
+static char *unverified(const char *dir, const char *endpoint)
+{
+    return g_strdup_printf("-object tls-creds-x509,id=tls,dir=%s/%s,"
+                           "endpoint=%s,verify-peer=off", base, dir, endpoint);
+}
+
 static char *psk(unsigned number, const char *endpoint)
 {
     return g_strdup_printf("-object tls-creds-psk,id=tls,dir=%s/psk%u,"
@@ -161,15 +168,20 @@ static char *psk(unsigned number, const char *endpoint)
 }
 
 /* @creds is freed. NULL: without TLS. */
-static Machine *start_tls_master(char *creds, const char *more)
+static char *tls_master_args(char *creds, const char *more)
 {
     g_autofree char *owned = creds;
     g_autofree char *properties =
         g_strdup_printf("%s%s", creds ? ",tls-creds=tls" : "", more);
     g_autofree char *rest =
         master_args(rig, &(MasterOptions) { .socket = properties });
-    g_autofree char *args =
-        g_strdup_printf("%s %s", creds ? creds : "", rest);
+
+    return g_strdup_printf("%s %s", creds ? creds : "", rest);
+}
+
+static Machine *start_tls_master(char *creds, const char *more)
+{
+    g_autofree char *args = tls_master_args(creds, more);
 
     return start_machine(rig, args);
 }
@@ -402,6 +414,14 @@ static void check_refused_options(const char *args, const char *reason)
     }
 }
 
+static void check_refused_master(char *creds, const char *more,
+                                 const char *reason)
+{
+    g_autofree char *args = tls_master_args(creds, more);
+
+    check_refused_options(args, reason);
+}
+
 static void test_options(void)
 {
     g_autofree char *server = NULL, *client = NULL, *authz = NULL;
@@ -416,6 +436,16 @@ static void test_options(void)
     authz = tls_slave_args(NULL, ",tls-hostname=who");
     check_refused_options(authz, "*'tls-hostname' is for a slave with "
                           "'tls-creds'*");
+    check_refused_master(psk(0, "server"), ",tls-authz=who",
+                         "*'tls-authz' needs tls-creds-x509 with "
+                         "verify-peer=on*");
+    check_refused_master(unverified("master", "server"), ",tls-authz=who",
+                         "*'tls-authz' needs tls-creds-x509 with "
+                         "verify-peer=on*");
+    check_refused_master(g_strdup("-object tls-creds-anon,id=tls,"
+                                  "endpoint=server"), "",
+                         "*'tls-creds' must be tls-creds-x509 or "
+                         "tls-creds-psk*");
     rig_free(rig);
 }
 
@@ -432,7 +462,13 @@ static void test_warning(void)
     expect_line(master, "*: warning: multi-socket-backend 'sock' listens on "
                 "0.0.0.0 without 'tls-creds': *");
     quit_machine(master);
+    master = start_tls_master(unverified("master", "server"), "");
+    expect_line(master, "*: warning: multi-socket-backend 'sock' listens on "
+                "0.0.0.0 without verify-peer=on: *");
+    quit_machine(master);
     master = start_tls_master(x509("master", "server"), "");
+    quit_machine(master);
+    master = start_tls_master(psk(0, "server"), "");
     quit_machine(master);
     rig_free(rig);
 }
