@@ -668,6 +668,8 @@ bool sdm_core_realize(SDMCore *core, Object *owner, Error **errp)
     core->num_ids = 1;
     sdm_core_init_registers(core, owner);
     if (!comm_class(core)->attach(core->config.comm, core, errp)) {
+        object_unref(OBJECT(core->implied_reset));
+        core->implied_reset = NULL;
         return false;
     }
     if (core->config.master) {

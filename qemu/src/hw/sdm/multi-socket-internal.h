@@ -318,8 +318,8 @@ void multi_socket_tx_destroy(MultiSocketPeer *peer);
 int64_t multi_socket_tx_flush(MultiSocketPeer *peer, bool *blocked);
 /* Something waits for the socket or for its time. */
 bool multi_socket_tx_pending(MultiSocketPeer *peer);
-/* Say goodbye, waiting a little so that it gets through. */
-void multi_socket_peer_bye(MultiSocketPeer *peer);
+/* Say goodbye, waiting until @end (ns) at most so that it gets through. */
+void multi_socket_peer_bye(MultiSocketPeer *peer, int64_t end);
 
 /* --- multi-socket-rx.c --- */
 

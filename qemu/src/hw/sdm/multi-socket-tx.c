@@ -41,9 +41,6 @@
 #define TX_STREAM 2048
 #define TX_STREAM_DELAY_NS (1000 * 1000)
 
-/* A machine that exits waits no longer to say goodbye. */
-#define BYE_TIMEOUT_NS (100 * 1000 * 1000)
-
 /* Payload up to this size is copied behind the header. */
 #define TX_SMALL 64
 
@@ -451,10 +448,10 @@ int multi_socket_peer_wait_room(MultiSocketPeer *peer, unsigned timeout_ms)
     return peer->dead ? -ECONNRESET : 0;
 }
 
-void multi_socket_peer_bye(MultiSocketPeer *peer)
+void multi_socket_peer_bye(MultiSocketPeer *peer, int64_t end)
 {
     MultiSocketTx *tx = &peer->tx;
-    int64_t left, end = get_clock() + BYE_TIMEOUT_NS;
+    int64_t left;
 
     multi_socket_peer_send(peer, SDM_PROTO_BYE, 0, 0, NULL, 0);
 

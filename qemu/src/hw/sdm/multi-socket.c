@@ -71,10 +71,14 @@ static void multi_socket_machine_done(Notifier *notifier, void *data)
     }
 }
 
+/* A machine that exits waits no longer to say goodbye, to all together. */
+#define BYE_TIMEOUT_NS (100 * 1000 * 1000)
+
 /* Tell the others that this machine leaves and did not crash. */
 static void multi_socket_exit(Notifier *notifier, void *data)
 {
     MultiSocketBackend *ms = container_of(notifier, MultiSocketBackend, exit);
+    int64_t end = get_clock() + BYE_TIMEOUT_NS;
     MultiSocketPeer *peer;
 
     /* First: whoever is told may try to come back at once. */
@@ -82,7 +86,7 @@ static void multi_socket_exit(Notifier *notifier, void *data)
     multi_socket_connect_end(ms);
     QTAILQ_FOREACH(peer, &ms->peers, next) {
         if (peer->established) {
-            multi_socket_peer_bye(peer);
+            multi_socket_peer_bye(peer, end);
         }
     }
 }
