@@ -19,6 +19,7 @@
 #include "qemu/lockable.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
+#include "deadline.h"
 #include "multi-socket-internal.h"
 
 /* Bytes in the queue from which senders of bulk data wait. */
@@ -392,17 +393,20 @@ static void tx_append_write(MultiSocketTx *tx, uint64_t offset,
     tx->tail += SDM_PROTO_HEADER_SIZE + header.length;
 }
 
-int multi_socket_peer_post_write(MultiSocketPeer *peer, uint64_t offset,
-                                 const void *data, size_t length)
+static bool tx_congested(const MultiSocketTx *tx)
+{
+    return tx_queued(tx) >= TX_CONGESTED;
+}
+
+static int post_write_locked(MultiSocketPeer *peer, uint64_t offset,
+                             const void *data, size_t length)
 {
     MultiSocketTx *tx = &peer->tx;
-
-    QEMU_LOCK_GUARD(&tx->lock);
 
     if (peer->dead) {
         return -ECONNRESET;
     }
-    if (tx_queued(tx) >= TX_CONGESTED) {
+    if (tx_congested(tx)) {
         return -EAGAIN;
     }
     if (!tx_extend_write(tx, offset, data, length)) {
@@ -420,32 +424,44 @@ int multi_socket_peer_post_write(MultiSocketPeer *peer, uint64_t offset,
     return peer->dead ? -ECONNRESET : 0;
 }
 
-bool multi_socket_peer_congested(MultiSocketPeer *peer)
+int multi_socket_peer_post_write(MultiSocketPeer *peer, uint64_t offset,
+                                 const void *data, size_t length)
 {
     QEMU_LOCK_GUARD(&peer->tx.lock);
 
-    return tx_queued(&peer->tx) >= TX_CONGESTED;
+    return post_write_locked(peer, offset, data, length);
 }
 
-int multi_socket_peer_wait_room(MultiSocketPeer *peer, unsigned timeout_ms)
+int multi_socket_peer_post_write_wait(MultiSocketPeer *peer, uint64_t offset,
+                                      const void *data, size_t length,
+                                      unsigned timeout_ms)
 {
     MultiSocketTx *tx = &peer->tx;
-    int64_t end = get_clock() + timeout_ms * (int64_t)SCALE_MS;
+    SDMDeadline deadline = sdm_deadline(timeout_ms);
+    int ret;
 
     QEMU_LOCK_GUARD(&tx->lock);
 
-    while (!peer->dead && tx_queued(tx) >= TX_CONGESTED) {
-        int64_t left = end - get_clock();
-
-        if (left <= 0) {
+    /* Who finds room takes it with the same lock, before others do. */
+    while ((ret = post_write_locked(peer, offset, data, length)) == -EAGAIN) {
+        if (!sdm_deadline_wait(&deadline, &tx->room, &tx->lock)) {
             peer_fail_locked(peer, g_strdup_printf(
                 "the peer took too little data for %u ms", timeout_ms));
             return -ETIMEDOUT;
         }
-        qemu_cond_timedwait(&tx->room, &tx->lock,
-                            DIV_ROUND_UP(left, SCALE_MS));
+        if (deadline.late) {
+            /* The connection's thread may not have got on either. */
+            tx_flush_locked(peer);
+        }
     }
-    return peer->dead ? -ECONNRESET : 0;
+    return ret;
+}
+
+bool multi_socket_peer_congested(MultiSocketPeer *peer)
+{
+    QEMU_LOCK_GUARD(&peer->tx.lock);
+
+    return tx_congested(&peer->tx);
 }
 
 void multi_socket_peer_bye(MultiSocketPeer *peer, int64_t end)

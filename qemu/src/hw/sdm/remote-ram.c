@@ -293,12 +293,10 @@ static MemTxResult remote_ram_write(void *opaque, hwaddr addr, uint64_t value,
         bool dropped = drop_bql(attrs);
 
         sdm_kick_begin_wait();
-        ret = multi_socket_peer_wait_room(ram->peer, ram->timeout_ms);
+        ret = multi_socket_peer_post_write_wait(ram->peer, addr, data, size,
+                                                ram->timeout_ms);
         sdm_kick_end_wait();
         retake_bql(dropped);
-        if (!ret) {
-            ret = multi_socket_peer_post_write(ram->peer, addr, data, size);
-        }
     }
     return ret ? remote_ram_error(ram, addr, true, error_cause(ret)) :
                  MEMTX_OK;

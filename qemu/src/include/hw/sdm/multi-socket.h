@@ -203,6 +203,18 @@ int multi_socket_peer_post_write(MultiSocketPeer *peer, uint64_t offset,
                                  const void *data, size_t length);
 
 /**
+ * multi_socket_peer_post_write_wait - the same, waiting while it is congested
+ * @peer, @offset, @data, @length: as above
+ * @timeout_ms: a peer that makes no room for so long is dropped
+ *
+ * Without the BQL. Returns 0, -ETIMEDOUT, or -ECONNRESET if the connection is
+ * broken.
+ */
+int multi_socket_peer_post_write_wait(MultiSocketPeer *peer, uint64_t offset,
+                                      const void *data, size_t length,
+                                      unsigned timeout_ms);
+
+/**
  * multi_socket_peer_wait_answer - wait until an answer has been served
  * @peer: who is to answer
  * @done: set, with release semantics, by the channel's receive()
@@ -217,16 +229,6 @@ int multi_socket_peer_wait_answer(MultiSocketPeer *peer, const bool *done,
 
 /* True if so much is queued that senders of bulk data have to wait. */
 bool multi_socket_peer_congested(MultiSocketPeer *peer);
-
-/**
- * multi_socket_peer_wait_room - wait until the queue is no longer congested
- * @peer: to whom
- * @timeout_ms: a peer that takes nothing for so long is dropped
- *
- * Without the BQL. Returns 0, -ETIMEDOUT, or -ECONNRESET if the connection is
- * broken.
- */
-int multi_socket_peer_wait_room(MultiSocketPeer *peer, unsigned timeout_ms);
 
 /* Any thread: drop the connection, for the given reason. */
 void multi_socket_peer_fail(MultiSocketPeer *peer, const char *fmt, ...)
