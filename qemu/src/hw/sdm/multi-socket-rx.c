@@ -16,6 +16,7 @@
 #include "qemu/processor.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
+#include "deadline.h"
 #include "multi-socket-internal.h"
 
 /*
@@ -47,9 +48,6 @@
  * longer than this at a time.
  */
 #define RX_WAIT_MS 20
-
-/* What has arrived when the time is up is looked at for so long. */
-#define RX_GRACE_NS (100 * 1000 * 1000)
 
 /* Results of a look at the socket. */
 typedef enum RxResult {
@@ -435,31 +433,20 @@ void multi_socket_rx_end(MultiSocketPeer *peer)
 
 /*
  * Receive until the answer is there, or the time is up: whatever else the peer
- * sends is no answer. It may have been this process that did not get on, so
- * what has arrived by then is looked at, but not for ever.
+ * sends is no answer.
  */
 static void answer_receive(MultiSocketPeer *peer, const bool *done,
-                           int64_t end)
+                           SDMDeadline *deadline)
 {
     MultiSocketRx *rx = &peer->rx;
-    RxPatience patience = RX_SLEEP;
 
     qatomic_inc(&rx->own_answers);
     rx->answering = true;
-    while (!qatomic_load_acquire(done) && !qatomic_read(&peer->dead)) {
-        RxResult result = rx_receive(peer, patience);
-        int64_t late;
-
-        if (result == RX_DATA) {
+    while (!qatomic_load_acquire(done) && !qatomic_read(&peer->dead) &&
+           sdm_deadline_left(deadline)) {
+        if (rx_receive(peer, RX_SLEEP) == RX_DATA) {
             multi_socket_awake_note(&peer->ms->awake);
             rx_serve_frames(peer);
-        }
-        late = get_clock() - end;
-        if (late >= RX_GRACE_NS || (result != RX_DATA && patience == RX_NOW)) {
-            break;
-        }
-        if (late >= 0) {
-            patience = RX_NOW;
         }
     }
     rx->answering = false;
@@ -483,22 +470,25 @@ int multi_socket_peer_wait_answer(MultiSocketPeer *peer, const bool *done,
                                   unsigned timeout_ms)
 {
     MultiSocketRx *rx = &peer->rx;
-    int64_t end = get_clock() + timeout_ms * (int64_t)SCALE_MS;
+    SDMDeadline deadline = sdm_deadline(timeout_ms);
     int ret = 0;
 
     qatomic_inc(&rx->wanted);
     while (!qatomic_load_acquire(done) && !qatomic_read(&peer->dead)) {
         if (rx_take_over(rx)) {
-            answer_receive(peer, done, end);
+            answer_receive(peer, done, &deadline);
             rx_give_back(rx);
         } else {
-            /* Who receives will serve this answer, too. */
+            /*
+             * Who receives will serve this answer, too: when the time is up
+             * the grace is for that.
+             */
             QEMU_LOCK_GUARD(&rx->lock);
             if (rx->busy && !qatomic_load_acquire(done)) {
-                qemu_cond_timedwait(&rx->freed, &rx->lock, timeout_ms);
+                sdm_deadline_wait(&deadline, &rx->freed, &rx->lock);
             }
         }
-        if (!qatomic_load_acquire(done) && get_clock() >= end) {
+        if (!qatomic_load_acquire(done) && !sdm_deadline_left(&deadline)) {
             multi_socket_peer_fail(peer, "no answer for %u ms", timeout_ms);
             ret = -ETIMEDOUT;
             break;
