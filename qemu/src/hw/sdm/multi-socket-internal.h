@@ -114,6 +114,7 @@ typedef struct MultiSocketTx {
      * others use buf.
      */
     bool streaming;
+    unsigned waiting; /* threads that wait until they may do so */
 
     /* The last frame in buf, if it is a posted write that can grow. */
     size_t write_frame;

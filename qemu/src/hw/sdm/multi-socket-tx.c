@@ -280,10 +280,15 @@ static int stream_wait(MultiSocketPeer *peer, unsigned timeout_ms)
 static int stream_begin(MultiSocketPeer *peer, unsigned timeout_ms)
 {
     MultiSocketTx *tx = &peer->tx;
+    bool waits = false;
     int ret = 0;
 
     qemu_mutex_lock(&tx->lock);
     while (!ret && !peer->dead && (tx->streaming || !tx_flush_locked(peer))) {
+        if (!waits) {
+            waits = true;
+            tx->waiting++;
+        }
         if (tx->streaming) {
             qemu_cond_wait(&tx->room, &tx->lock);
         } else {
@@ -296,6 +301,10 @@ static int stream_begin(MultiSocketPeer *peer, unsigned timeout_ms)
         ret = -ECONNRESET;
     }
     tx->streaming = tx->streaming || !ret;
+    if (waits) {
+        tx->waiting--;
+        qemu_cond_broadcast(&tx->room);
+    }
     qemu_mutex_unlock(&tx->lock);
     return ret;
 }
@@ -398,6 +407,15 @@ static bool tx_congested(const MultiSocketTx *tx)
     return tx_queued(tx) >= TX_CONGESTED;
 }
 
+/*
+ * Posted writes must not keep the queue from getting empty while somebody
+ * waits for that. Once he streams they may come again, for the time after.
+ */
+static bool tx_takes_writes(const MultiSocketTx *tx)
+{
+    return !tx_congested(tx) && (!tx->waiting || tx->streaming);
+}
+
 static int post_write_locked(MultiSocketPeer *peer, uint64_t offset,
                              const void *data, size_t length)
 {
@@ -406,7 +424,7 @@ static int post_write_locked(MultiSocketPeer *peer, uint64_t offset,
     if (peer->dead) {
         return -ECONNRESET;
     }
-    if (tx_congested(tx)) {
+    if (!tx_takes_writes(tx)) {
         return -EAGAIN;
     }
     if (!tx_extend_write(tx, offset, data, length)) {

@@ -197,15 +197,16 @@ int multi_socket_peer_stream(MultiSocketPeer *peer, uint16_t type,
  *
  * As multi_socket_peer_send(), but the write is collected with others. It
  * leaves before any frame that is sent later, and within a short time.
- * Returns 0, -EAGAIN if the queue is congested, or -ECONNRESET.
+ * Returns 0, -EAGAIN if the queue is congested or somebody waits to send a long
+ * frame, or -ECONNRESET.
  */
 int multi_socket_peer_post_write(MultiSocketPeer *peer, uint64_t offset,
                                  const void *data, size_t length);
 
 /**
- * multi_socket_peer_post_write_wait - the same, waiting while it is congested
+ * multi_socket_peer_post_write_wait - the same, waiting instead of -EAGAIN
  * @peer, @offset, @data, @length: as above
- * @timeout_ms: a peer that makes no room for so long is dropped
+ * @timeout_ms: a peer that does not make room in this time is dropped
  *
  * Without the BQL. Returns 0, -ETIMEDOUT, or -ECONNRESET if the connection is
  * broken.
