@@ -332,6 +332,19 @@ static bool rx_take(MultiSocketRx *rx)
     return true;
 }
 
+/*
+ * The one who receives goes on: others may have got their answers meanwhile.
+ */
+static void rx_wake_others(MultiSocketRx *rx)
+{
+    /* Either this sees who waits, or he that his answer is there. */
+    smp_mb();
+    if (qatomic_read(&rx->wanted) > rx->answering) {
+        QEMU_LOCK_GUARD(&rx->lock);
+        qemu_cond_broadcast(&rx->freed);
+    }
+}
+
 static void rx_give_back(MultiSocketRx *rx)
 {
     QEMU_LOCK_GUARD(&rx->lock);
@@ -376,6 +389,7 @@ static bool rx_step(MultiSocketPeer *peer, RxPatience patience)
         if (!rx->direct_left) {
             break;
         }
+        rx_wake_others(rx);
     }
     rx_give_back(rx);
     return result == RX_DATA;
@@ -447,6 +461,9 @@ static void answer_receive(MultiSocketPeer *peer, const bool *done,
         if (rx_receive(peer, RX_SLEEP) == RX_DATA) {
             multi_socket_awake_note(&peer->ms->awake);
             rx_serve_frames(peer);
+            if (!qatomic_load_acquire(done)) {
+                rx_wake_others(rx);
+            }
         }
     }
     rx->answering = false;
