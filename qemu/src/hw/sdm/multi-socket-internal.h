@@ -139,6 +139,7 @@ typedef struct MultiSocketRx {
     size_t head;
     size_t tail;
     size_t limit; /* to receive at a time */
+    bool held_up; /* atomic: frames wait until the peer took its answers */
     /* A frame whose data goes to its place directly. */
     bool is_direct;
     struct sdm_proto_header direct_header;

@@ -93,6 +93,10 @@ static RxResult rx_recv(MultiSocketPeer *peer, bool wait)
     } else {
         struct iovec room = rx_room(rx);
 
+        /* To receive nothing would look like the end of the connection. */
+        if (!room.iov_len) {
+            return RX_NOTHING;
+        }
         n = multi_socket_io_recv(peer, &room, 1, wait, &reason);
     }
     if (n < 0) {
@@ -210,12 +214,21 @@ static bool may_receive(MultiSocketPeer *peer)
            !multi_socket_peer_congested(peer);
 }
 
+/* What has been decided here counts until the next look. */
+static bool rx_held_up(MultiSocketPeer *peer)
+{
+    bool held_up = !may_receive(peer);
+
+    qatomic_set(&peer->rx.held_up, held_up);
+    return held_up;
+}
+
 static void rx_serve_frames(MultiSocketPeer *peer)
 {
     struct sdm_proto_header header;
     const uint8_t *payload;
 
-    while (!qatomic_read(&peer->dead) && may_receive(peer) &&
+    while (!qatomic_read(&peer->dead) && !rx_held_up(peer) &&
            rx_next_frame(peer, &header, &payload)) {
         const char *what = payload ?
                            multi_socket_receive(peer, &header, payload) :
@@ -295,14 +308,15 @@ static bool thread_wait(MultiSocketPeer *peer, bool want_input,
         { .fd = event_notifier_get_fd(&peer->wakeup), .events = G_IO_IN },
         { .fd = peer->fd },
     };
-    bool blocked, was_congested = !may_receive(peer);
+    bool blocked, may;
 
     timeout = min_timeout(timeout, multi_socket_tx_flush(peer, &blocked));
-    if (was_congested && may_receive(peer)) {
-        /* There are frames that have arrived and were not served. */
+    may = may_receive(peer);
+    if (may && qatomic_read(&peer->rx.held_up)) {
+        /* There may be frames that have arrived and were not served. */
         return false;
     }
-    fds[1].events = (want_input && may_receive(peer) ? G_IO_IN : 0) |
+    fds[1].events = (want_input && may ? G_IO_IN : 0) |
                     (blocked ? G_IO_OUT : 0);
     if (qatomic_read(&peer->dead)) {
         return false;
@@ -381,7 +395,7 @@ static bool rx_step(MultiSocketPeer *peer, RxPatience patience)
     /* What was left because the peer did not take its answers. */
     rx_serve_frames(peer);
     /* What has begun comes to an end soon. */
-    while (may_receive(peer) &&
+    while (!qatomic_read(&rx->held_up) &&
            (result = rx_receive(peer, rx->direct_left ? RX_SLEEP :
                                       patience)) == RX_DATA) {
         multi_socket_awake_note(&peer->ms->awake);
