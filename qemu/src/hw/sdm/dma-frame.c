@@ -10,7 +10,6 @@
 
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
-#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "sdm/sdm-regs.h"
 #include "dma-internal.h"
@@ -49,7 +48,7 @@ static void note_life_locked(SDMDma *dma, const SDMRemoteRAM *ram)
     SDMTransfer *first = QSIMPLEQ_FIRST(&dma->transfers);
 
     if (first && first->ram == ram) {
-        dma->alive = get_clock();
+        sdm_dma_alive(dma);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "qemu/queue.h"
 #include "qemu/thread.h"
 #include "system/runstate.h"
+#include "deadline.h"
 #include "dma.h"
 #include "kick.h"
 #include "remote-ram.h"
@@ -78,7 +79,7 @@ struct SDMDma {
     uint32_t num_transfers;
     uint32_t read_ahead;
     uint32_t fill_ahead;
-    int64_t alive; /* last sign of life of the first one's slave, ns */
+    SDMDeadline alive; /* for a sign of life of the first one's slave */
 };
 
 /* What to do once the lock is released. */
@@ -92,6 +93,9 @@ typedef struct SDMWakeup {
 void sdm_dma_wake(SDMDma *dma, SDMWakeup wakeup);
 /* With the lock: somebody does not access guest memory any more. */
 void sdm_dma_end_active(SDMDma *dma, SDMWakeup *wakeup);
+
+/* With the lock: the slave of the first transfer, or a new first, is alive. */
+void sdm_dma_alive(SDMDma *dma);
 
 /* The thread, with the lock. */
 void sdm_dma_wait(SDMDma *dma);

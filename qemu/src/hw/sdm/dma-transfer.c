@@ -14,7 +14,6 @@
 #include "qemu/bswap.h"
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
-#include "qemu/timer.h"
 #include "sdm/sdm-regs.h"
 #include "dma-internal.h"
 #include "memory-server.h"
@@ -127,7 +126,7 @@ void sdm_transfer_end(SDMTransfer *t, uint32_t status, SDMWakeup *wakeup)
     while ((first = QSIMPLEQ_FIRST(&dma->transfers)) && !first->left) {
         QSIMPLEQ_REMOVE_HEAD(&dma->transfers, next);
         transfer_finish(dma, first, wakeup);
-        dma->alive = get_clock();
+        sdm_dma_alive(dma);
     }
     /* It may also wait for the last one, to say that the engine is off. */
     wakeup->thread |= dma->full || (!first && !dma->enable);
@@ -205,7 +204,7 @@ void sdm_transfer_start(SDMDma *dma, hwaddr descriptor)
 
     WITH_QEMU_LOCK_GUARD(&dma->lock) {
         if (QSIMPLEQ_EMPTY(&dma->transfers)) {
-            dma->alive = get_clock();
+            sdm_dma_alive(dma);
         }
         QSIMPLEQ_INSERT_TAIL(&dma->transfers, t, next);
         dma->num_transfers++;

@@ -14,15 +14,11 @@
 #include "qemu/host-utils.h"
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
-#include "qemu/timer.h"
 #include "sdm/sdm-regs.h"
 #include "dma-internal.h"
 
 /* Descriptors under way. */
 #define MAX_TRANSFERS 512
-
-/* Whoever is late gets so much more, in case that this process was it, ms. */
-#define GRACE_MS 20
 
 static void dma_kick(void *opaque)
 {
@@ -50,6 +46,11 @@ void sdm_dma_end_active(SDMDma *dma, SDMWakeup *wakeup)
     wakeup->idle |= dma->stopped && !dma->active;
 }
 
+void sdm_dma_alive(SDMDma *dma)
+{
+    dma->alive = sdm_deadline(memory_backend_network_timeout(dma->nm));
+}
+
 /*
  * Wait for the end of something. A slave that does not answer is dropped; that
  * ends it all. Slaves answer in order, and so do descriptors: if one hangs the
@@ -58,17 +59,9 @@ void sdm_dma_end_active(SDMDma *dma, SDMWakeup *wakeup)
  */
 void sdm_dma_wait(SDMDma *dma)
 {
-    SDMRemoteRAM *ram = QSIMPLEQ_FIRST(&dma->transfers)->ram;
-    int64_t alive = dma->alive;
-    int64_t left = alive + sdm_remote_ram_timeout(ram) * (int64_t)SCALE_MS -
-                   get_clock();
-
-    qemu_cond_timedwait(&dma->work, &dma->lock,
-                        left > 0 ? DIV_ROUND_UP(left, SCALE_MS) : GRACE_MS);
-    if (left <= 0 && dma->alive == alive) {
-        /* So it is still the first one's. */
-        sdm_remote_ram_fail(ram);
-        dma->alive = get_clock();
+    if (!sdm_deadline_wait(&dma->alive, &dma->work, &dma->lock)) {
+        sdm_remote_ram_fail(QSIMPLEQ_FIRST(&dma->transfers)->ram);
+        sdm_dma_alive(dma);
     }
 }
 
@@ -302,7 +295,7 @@ static void fail_slaves_locked(SDMDma *dma)
 void sdm_dma_reset(SDMDma *dma)
 {
     unsigned timeout_ms = memory_backend_network_timeout(dma->nm);
-    int64_t end = get_clock() + timeout_ms * (int64_t)SCALE_MS;
+    SDMDeadline deadline = sdm_deadline(timeout_ms);
 
     QEMU_LOCK_GUARD(&dma->lock);
 
@@ -310,14 +303,9 @@ void sdm_dma_reset(SDMDma *dma)
     dma->abort = true;
     qemu_cond_signal(&dma->work);
     while (dma->busy) {
-        int64_t left = end - get_clock();
-
-        if (left > 0) {
-            qemu_cond_timedwait(&dma->idle, &dma->lock,
-                                DIV_ROUND_UP(left, SCALE_MS));
-        } else {
+        if (!sdm_deadline_wait(&deadline, &dma->idle, &dma->lock)) {
             fail_slaves_locked(dma);
-            end = get_clock() + timeout_ms * (int64_t)SCALE_MS;
+            deadline = sdm_deadline(timeout_ms);
         }
     }
     dma->abort = false;
@@ -334,17 +322,16 @@ void sdm_dma_reset(SDMDma *dma)
 static void vm_state_changed(void *opaque, bool running, RunState state)
 {
     SDMDma *dma = opaque;
-    unsigned timeout_ms = memory_backend_network_timeout(dma->nm);
-    int64_t end = get_clock() + timeout_ms * (int64_t)SCALE_MS;
-    int64_t left;
+    SDMDeadline deadline =
+        sdm_deadline(memory_backend_network_timeout(dma->nm));
 
     QEMU_LOCK_GUARD(&dma->lock);
 
     dma->stopped = !running;
     qemu_cond_signal(&dma->work);
-    while (dma->stopped && dma->active && (left = end - get_clock()) > 0) {
-        qemu_cond_timedwait(&dma->idle, &dma->lock,
-                            DIV_ROUND_UP(left, SCALE_MS));
+    while (dma->stopped && dma->active &&
+           sdm_deadline_wait(&deadline, &dma->idle, &dma->lock)) {
+        /* go on */
     }
 }
 

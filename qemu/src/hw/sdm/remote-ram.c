@@ -418,11 +418,6 @@ const char *sdm_remote_ram_receive(SDMRemoteRAM *ram,
  * Life
  */
 
-unsigned sdm_remote_ram_timeout(const SDMRemoteRAM *ram)
-{
-    return ram->timeout_ms;
-}
-
 void sdm_remote_ram_fail(SDMRemoteRAM *ram)
 {
     multi_socket_peer_fail(ram->peer, "no answer for %u ms", ram->timeout_ms);

@@ -101,8 +101,7 @@ unsigned sdm_remote_ram_place(SDMRemoteRAM *ram,
 const char *sdm_remote_ram_placed(SDMRemoteRAM *ram,
                                   const struct sdm_proto_header *header);
 
-/* How long to wait for an answer, ms; and what to do after that. Any thread. */
-unsigned sdm_remote_ram_timeout(const SDMRemoteRAM *ram);
+/* There was no answer in time. Any thread. */
 void sdm_remote_ram_fail(SDMRemoteRAM *ram);
 
 /* The RAM itself if it is mapped, or NULL. */
