@@ -172,11 +172,11 @@ static char *tls_master_args(char *creds, const char *more)
 {
     g_autofree char *owned = creds;
     g_autofree char *properties =
-        g_strdup_printf("%s%s", creds ? ",tls-creds=tls" : "", more);
+        g_strdup_printf("%s%s", owned ? ",tls-creds=tls" : "", more);
     g_autofree char *rest =
         master_args(rig, &(MasterOptions) { .socket = properties });
 
-    return g_strdup_printf("%s %s", creds ? creds : "", rest);
+    return g_strdup_printf("%s %s", owned ? owned : "", rest);
 }
 
 static Machine *start_tls_master(char *creds, const char *more)
@@ -190,11 +190,11 @@ static char *tls_slave_args(char *creds, const char *more)
 {
     g_autofree char *owned = creds;
     g_autofree char *properties =
-        g_strdup_printf("%s%s", creds ? ",tls-creds=tls" : "", more);
+        g_strdup_printf("%s%s", owned ? ",tls-creds=tls" : "", more);
     g_autofree char *rest =
         slave_args(rig, &(SlaveOptions) { .socket = properties });
 
-    return g_strdup_printf("%s %s", creds ? creds : "", rest);
+    return g_strdup_printf("%s %s", owned ? owned : "", rest);
 }
 
 static Machine *start_tls_slave(char *creds, const char *more)
@@ -452,7 +452,6 @@ static void test_options(void)
 /* A master that everybody can reach says so, unless it knows its slaves. */
 static void test_warning(void)
 {
-    g_autofree char *creds = NULL;
     Machine *master;
 
     rig = rig_new_tcp();
