@@ -14,6 +14,7 @@
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
 #include "qemu/memfd.h"
+#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "fake.h"
 
@@ -37,6 +38,34 @@ const char *fake_path(void)
 void fake_pump(void)
 {
     main_loop_wait(true);
+}
+
+/*
+ * sched_yield() is the quickest, unless the host is busy: then all the others
+ * come first. For a while it is better to sleep.
+ */
+#define WAIT_US 20
+#define YIELD_NS (300 * SCALE_US)
+#define BUSY_NS (20 * (int64_t)SCALE_MS)
+
+void fake_wait(void)
+{
+    static int64_t busy_until;
+    int64_t begin, end;
+
+    fake_pump();
+    bql_unlock();
+    begin = get_clock();
+    if (begin < busy_until) {
+        g_usleep(WAIT_US);
+    } else {
+        sched_yield();
+        end = get_clock();
+        if (end - begin > YIELD_NS) {
+            busy_until = end + BUSY_NS;
+        }
+    }
+    bql_lock();
 }
 
 /*
@@ -144,6 +173,15 @@ static void answer(FakePeer *peer, const struct sdm_proto_header *question)
     }
 }
 
+static void give_credit(FakePeer *peer)
+{
+    struct sdm_proto_header header = { .type = SDM_PROTO_CREDIT, .arg = 1 };
+    uint8_t buf[SDM_PROTO_HEADER_SIZE];
+
+    sdm_proto_put_header(buf, &header);
+    answer_bytes(peer, buf, sizeof(buf));
+}
+
 /* The machine has sent a frame: all of it, or its header if that is all. */
 static void frame_arrived(FakePeer *peer)
 {
@@ -159,6 +197,9 @@ static void frame_arrived(FakePeer *peer)
     if (header.type == SDM_PROTO_MEM_READ ||
         header.flags & SDM_PROTO_FLAG_ACK) {
         answer(peer, &header);
+    }
+    if (header.type == SDM_PROTO_SIGNAL && peer->gives_back) {
+        give_credit(peer);
     }
 }
 
@@ -268,8 +309,14 @@ void fake_connect(FakePeer *peer)
 
 bool fake_accept(FakePeer *peer)
 {
-    int fd = accept4(fake_listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    GPollFD poll = { .fd = fake_listener, .events = G_IO_IN };
+    int fd;
 
+    /* accept4() would make a socket before it looks. */
+    if (g_poll(&poll, 1, 0) != 1) {
+        return false;
+    }
+    fd = accept4(fake_listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
         return false;
     }
@@ -336,6 +383,13 @@ void fake_plan(FakePeer *peer, FakeAnswer how, uint8_t value)
     }
 }
 
+void fake_give_back(FakePeer *peer)
+{
+    QEMU_LOCK_GUARD(&fake_lock);
+
+    peer->gives_back = true;
+}
+
 /*
  * ------------------------------------------------------------------------
  * Sending, in the main thread
@@ -384,8 +438,7 @@ void fake_send(FakePeer *peer, const void *data, size_t length)
                 fake_pump();
             }
         } else if (errno == EAGAIN) {
-            fake_pump();
-            g_usleep(50);
+            fake_wait();
             rounds++;
         } else {
             return;

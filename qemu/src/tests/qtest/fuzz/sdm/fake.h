@@ -44,6 +44,7 @@ typedef struct FakePeer {
     int fd; /* -1: none */
     bool ended;
     uint16_t handshake; /* type of the first frame that came, 0: none yet */
+    bool gives_back;    /* a credit for each signal, as drivers do */
     FakePlan plans[FAKE_PLANS];
     unsigned num_plans;
     uint8_t header[SDM_PROTO_HEADER_SIZE];
@@ -84,11 +85,14 @@ bool fake_is_decided(FakePeer *peer);
 /* The machine has received all that was sent. */
 bool fake_is_drained(FakePeer *peer);
 void fake_plan(FakePeer *peer, FakeAnswer how, uint8_t value);
+void fake_give_back(FakePeer *peer);
 void fake_send(FakePeer *peer, const void *data, size_t length);
 void fake_send_frame(FakePeer *peer, const struct sdm_proto_header *header,
                      const void *payload, size_t length);
 
 /* Let the machine do what there is to do, without waiting for anything. */
 void fake_pump(void);
+/* The same, and leave the CPU to others for a little while. */
+void fake_wait(void);
 
 #endif

@@ -152,8 +152,7 @@ void guest_ring(Input *in, FakePeer *peer)
     write_register(SDM_REG_DMA_CONTROL, 0);
     /* Off before it can change: a slave may have to answer first. */
     for (int i = 0; i < 100 && read_register(SDM_REG_DMA_CONTROL); i++) {
-        fake_pump();
-        g_usleep(10);
+        fake_wait();
     }
     write_register(SDM_REG_DMA_RING_LO, ring);
     write_register(SDM_REG_DMA_RING_HI, ring >> 32);
@@ -198,10 +197,11 @@ void guest_descriptor(Input *in, FakePeer *peer)
                             (MemTxAttrs) { }, d, sizeof(d));
     }
     write_register(SDM_REG_DMA_HEAD, head + n);
+    /* A ring that is off, or that has met an error, will not get there. */
     for (i = 0; how & DESC_WAIT && i < 100 &&
+         read_register(SDM_REG_DMA_CONTROL) & SDM_DMA_CTRL_BUSY &&
          read_register(SDM_REG_DMA_TAIL) != head + n; i++) {
-        fake_pump();
-        g_usleep(10);
+        fake_wait();
     }
 }
 

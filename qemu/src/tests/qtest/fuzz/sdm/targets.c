@@ -1,8 +1,9 @@
 /*
  * SDM fuzzing: the targets that have a machine
  *
- * Each input begins with a machine that is reset and has no connections, and
- * leaves one: it is a failure if a connection does not come to its end.
+ * Each input begins with a machine whose device is reset and has no
+ * connections (or, for sdm-registers, two proper ones), and leaves one: it is a
+ * failure if a connection does not come to its end.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -13,6 +14,7 @@
 #include "qemu/timer.h"
 #include "qemu/units.h"
 #include "system/runstate.h"
+#include "hw/qdev-core.h"
 #include "hw/sdm/multi-socket-internal.h"
 #include "tests/qtest/fuzz/fuzz.h"
 #include "run.h"
@@ -23,8 +25,10 @@
 /* What takes longer than this hangs. */
 #define HANG_NS (20 * (int64_t)NANOSECONDS_PER_SECOND)
 
-/* A handshake that is not complete is not waited for longer. */
-#define DECIDED_NS (50 * (int64_t)SCALE_MS)
+/* What has arrived and is no complete handshake is not waited for longer. */
+#define DECIDED_NS (2 * (int64_t)SCALE_MS)
+/* Nor is what has not arrived. */
+#define ARRIVED_NS (50 * (int64_t)SCALE_MS)
 
 /* So often there has to be nothing to do. */
 #define SETTLE_ROUNDS 4
@@ -44,24 +48,26 @@ void run_settle(void)
     unsigned i, j, quiet = 0;
 
     for (i = 0; quiet < SETTLE_ROUNDS && i < SETTLE_MAX; i++) {
-        fake_pump();
+        fake_wait();
         quiet++;
         for (j = 0; j < FAKE_PEERS; j++) {
             if (!fake_is_drained(&fake_peers[j])) {
                 quiet = 0;
             }
         }
-        sched_yield();
     }
 }
 
 void run_wait_decided(FakePeer *peer)
 {
-    int64_t end = get_clock() + DECIDED_NS;
+    int64_t now = get_clock(), end = now + DECIDED_NS, limit = now + ARRIVED_NS;
 
-    while (!fake_is_decided(peer) && get_clock() < end) {
-        fake_pump();
-        sched_yield();
+    while (!fake_is_decided(peer) && now < end) {
+        fake_wait();
+        now = get_clock();
+        if (!fake_is_drained(peer)) {
+            end = MIN(now + DECIDED_NS, limit);
+        }
     }
 }
 
@@ -70,8 +76,7 @@ static void wait_or_hang(bool (*over)(void), const char *what)
     int64_t end = get_clock() + HANG_NS;
 
     while (!over()) {
-        fake_pump();
-        sched_yield();
+        fake_wait();
         if (get_clock() > end) {
             fprintf(stderr, "%s\n", what);
             abort();
@@ -113,21 +118,31 @@ void run_join(FakePeer *peer)
  * One input
  */
 
-static void finish(void)
+/* A reset of the whole machine takes as long as an input. */
+static void reset_device(void)
+{
+    DeviceState *dev = DEVICE(object_resolve_path_component(
+        machine_get_container("peripheral"), "sdm"));
+
+    if (sock->listen) {
+        device_cold_reset(dev);
+    } else {
+        /* The CPUs, too: the input may have booted them. */
+        qemu_system_reset(SHUTDOWN_CAUSE_GUEST_RESET);
+    }
+    fake_pump();
+}
+
+static void disconnect(void)
 {
     unsigned i;
 
     for (i = 0; i < FAKE_PEERS; i++) {
         fake_close(&fake_peers[i]);
     }
-    if (runstate_check(RUN_STATE_PAUSED)) {
-        vm_start();
-    }
     /* What has connected is accepted by that. */
     fake_pump();
     wait_or_hang(no_connections, "a connection did not end");
-    qemu_system_reset(SHUTDOWN_CAUSE_GUEST_RESET);
-    fake_pump();
 }
 
 static void run(Input *in, Action *const *actions, size_t num_actions,
@@ -143,7 +158,10 @@ static void run(Input *in, Action *const *actions, size_t num_actions,
                                                              what >> 7]);
     }
     run_settle();
-    finish();
+    if (runstate_check(RUN_STATE_PAUSED)) {
+        vm_start();
+        fake_pump();
+    }
 }
 
 /*
@@ -219,6 +237,8 @@ static void fuzz_master(QTestState *s, const unsigned char *data, size_t size)
     Input in = { .data = data, .left = size };
 
     run(&in, master_actions, ARRAY_SIZE(master_actions), false);
+    disconnect();
+    reset_device();
 }
 
 static Action *const register_actions[] = {
@@ -234,14 +254,34 @@ static Action *const register_actions[] = {
     wire_settle,
 };
 
+/* Connections last for so many inputs: to make them takes longer than one. */
+#define INPUTS_PER_LINK 32
+
+/* Proper slaves, one that is asked for its RAM and one that passes it. */
+static void join_both(void)
+{
+    static unsigned inputs;
+    unsigned i;
+
+    if (inputs++ % INPUTS_PER_LINK && fake_is_open(&fake_peers[0]) &&
+        fake_is_open(&fake_peers[1])) {
+        return;
+    }
+    disconnect();
+    for (i = 0; i < FAKE_PEERS; i++) {
+        master_join(&fake_peers[i], i == 1);
+        fake_give_back(&fake_peers[i]);
+    }
+}
+
 static void fuzz_registers(QTestState *s, const unsigned char *data,
                            size_t size)
 {
     Input in = { .data = data, .left = size };
 
-    master_join(&fake_peers[0], false);
-    master_join(&fake_peers[1], true);
+    join_both();
     run(&in, register_actions, ARRAY_SIZE(register_actions), false);
+    reset_device();
 }
 
 /*
@@ -300,6 +340,8 @@ static void fuzz_slave(QTestState *s, const unsigned char *data, size_t size)
     Input in = { .data = data, .left = size };
 
     run(&in, slave_actions, ARRAY_SIZE(slave_actions), true);
+    disconnect();
+    reset_device();
 }
 
 static void register_targets(void)
