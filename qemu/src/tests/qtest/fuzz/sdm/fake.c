@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <glib/gstdio.h>
 #include "qapi/error.h"
+#include "qemu/bswap.h"
 #include "qemu/event_notifier.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
@@ -78,6 +79,7 @@ void fake_wait(void)
 
 static void end_locked(FakePeer *peer)
 {
+    judge_unsure(&peer->judge);
     shutdown(peer->fd, SHUT_RDWR);
     peer->ended = true;
 }
@@ -104,10 +106,19 @@ static void answer_bytes(FakePeer *peer, const void *data, size_t length)
     }
 }
 
+/* Where the data is that a question asks for. */
+static const uint8_t *answer_data(FakePeer *peer)
+{
+    static uint8_t zeros[SDM_PROTO_MAX_FRAME];
+    struct sdm_proto_mem mem;
+
+    sdm_proto_parse_mem(peer->payload, &mem);
+    return mem.offset < FAKE_RAM_SIZE ? peer->ram + mem.offset : zeros;
+}
+
 static void answer_frame(FakePeer *peer, uint32_t tag, uint32_t result,
                          uint32_t length, uint32_t send_length)
 {
-    static uint8_t data[SDM_PROTO_MAX_FRAME];
     struct sdm_proto_header header = {
         .type = SDM_PROTO_MEM_DATA,
         .length = length,
@@ -118,7 +129,8 @@ static void answer_frame(FakePeer *peer, uint32_t tag, uint32_t result,
 
     sdm_proto_put_header(buf, &header);
     answer_bytes(peer, buf, sizeof(buf));
-    answer_bytes(peer, data, MIN(send_length, sizeof(data)));
+    answer_bytes(peer, answer_data(peer),
+                 MIN(send_length, SDM_PROTO_MAX_FRAME));
 }
 
 static FakePlan take_plan(FakePeer *peer)
@@ -133,12 +145,32 @@ static FakePlan take_plan(FakePeer *peer)
     return plan;
 }
 
+/* No machine may take it for the answer to a question for @length bytes. */
+static bool plan_is_wrong(FakePlan plan, uint32_t length)
+{
+    switch (plan.how) {
+    case FAKE_WRONG_TAG:
+    case FAKE_LENGTH:
+        return plan.value;
+    case FAKE_RESULT:
+        /* There is data if, and only if, the result is SDM_MEM_OK (0). */
+        return length && (plan.value & 1) != (plan.value >> 1 == 0);
+    case FAKE_TWICE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void answer(FakePeer *peer, const struct sdm_proto_header *question)
 {
     uint32_t length = question->type == SDM_PROTO_MEM_READ ? question->arg : 0;
     uint32_t tag = question->tag;
     FakePlan plan = take_plan(peer);
 
+    if (plan_is_wrong(plan, length)) {
+        judge_broken(&peer->judge, "a wrong answer");
+    }
     switch (plan.how) {
     case FAKE_PROPER:
         answer_frame(peer, tag, SDM_MEM_OK, length, length);
@@ -155,6 +187,8 @@ static void answer(FakePeer *peer, const struct sdm_proto_header *question)
         answer_frame(peer, tag, SDM_MEM_OK, length, length);
         break;
     case FAKE_NONE:
+        /* Who asks may have given up before. */
+        judge_unsure(&peer->judge);
         break;
     case FAKE_CLOSE:
         end_locked(peer);
@@ -179,10 +213,53 @@ static void give_credit(FakePeer *peer)
     uint8_t buf[SDM_PROTO_HEADER_SIZE];
 
     sdm_proto_put_header(buf, &header);
+    judge_give_back(&peer->judge);
     answer_bytes(peer, buf, sizeof(buf));
 }
 
-/* The machine has sent a frame: all of it, or its header if that is all. */
+static void write_ram(FakePeer *peer, uint64_t offset, const uint8_t *data,
+                      size_t length)
+{
+    if (offset < FAKE_RAM_SIZE) {
+        memcpy(peer->ram + offset, data, MIN(length, FAKE_RAM_SIZE - offset));
+    }
+}
+
+static void fill_ram(FakePeer *peer)
+{
+    struct sdm_proto_fill fill;
+    uint8_t pattern[8];
+    uint64_t i;
+
+    sdm_proto_parse_fill(peer->payload, &fill);
+    stq_le_p(pattern, fill.pattern);
+    for (i = 0; i < fill.length && fill.offset + i < FAKE_RAM_SIZE; i += 8) {
+        write_ram(peer, fill.offset + i, pattern, MIN(8, fill.length - i));
+    }
+}
+
+/* A part of the payload: of a write all goes to the RAM. */
+static void payload_arrived(FakePeer *peer, const uint8_t *p, size_t n)
+{
+    const size_t fixed = sizeof(struct sdm_proto_mem);
+    struct sdm_proto_mem mem;
+
+    if (peer->got < sizeof(peer->payload)) {
+        memcpy(peer->payload + peer->got, p,
+               MIN(n, sizeof(peer->payload) - peer->got));
+    }
+    if (lduw_le_p(peer->header) == SDM_PROTO_MEM_WRITE &&
+        peer->got + n > fixed) {
+        size_t before = peer->got < fixed ? fixed - peer->got : 0;
+
+        sdm_proto_parse_mem(peer->payload, &mem);
+        write_ram(peer, mem.offset + peer->got + before - fixed, p + before,
+                  n - before);
+    }
+    peer->got += n;
+}
+
+/* The machine has sent a frame. */
 static void frame_arrived(FakePeer *peer)
 {
     struct sdm_proto_header header;
@@ -190,6 +267,11 @@ static void frame_arrived(FakePeer *peer)
     peer->have = 0;
     /* Whatever it is sent, the machine itself keeps to the protocol. */
     g_assert(!sdm_proto_parse_header(peer->header, &header));
+    judge_arrived(&peer->judge, &header, peer->payload,
+                  MIN(peer->got, sizeof(peer->payload)));
+    if (header.type == SDM_PROTO_MEM_FILL) {
+        fill_ram(peer);
+    }
     if (SDM_PROTO_CHANNEL(header.type) == SDM_PROTO_CHANNEL_LINK &&
         header.type != SDM_PROTO_BYE) {
         peer->handshake = header.type;
@@ -210,6 +292,7 @@ static void bytes_arrived(FakePeer *peer, const uint8_t *p, size_t length)
 
         if (peer->skip) {
             n = MIN(peer->skip, length);
+            payload_arrived(peer, p, n);
             peer->skip -= n;
         } else {
             n = MIN(sizeof(peer->header) - peer->have, length);
@@ -217,6 +300,7 @@ static void bytes_arrived(FakePeer *peer, const uint8_t *p, size_t length)
             peer->have += n;
             if (peer->have == sizeof(peer->header)) {
                 peer->skip = ldl_le_p(peer->header + 4);
+                peer->got = 0;
             }
         }
         p += n;
@@ -280,7 +364,18 @@ static void *fake_run(void *opaque)
 static void fake_begin(FakePeer *peer, int fd)
 {
     WITH_QEMU_LOCK_GUARD(&fake_lock) {
-        *peer = (FakePeer) { .fd = fd };
+        peer->chunk = 0;
+        peer->next_fds = FAKE_FD_NONE;
+        peer->has_sent = false;
+        peer->fd = fd;
+        peer->ended = false;
+        peer->handshake = 0;
+        peer->gives_back = false;
+        peer->num_plans = 0;
+        peer->have = 0;
+        peer->skip = 0;
+        peer->got = 0;
+        judge_begin(&peer->judge);
     }
     event_notifier_set(&fake_wakeup);
 }
@@ -334,6 +429,7 @@ void fake_close(FakePeer *peer)
         shutdown(peer->fd, SHUT_RDWR);
         close(peer->fd);
         peer->fd = -1;
+        judge_closed(&peer->judge);
         event_notifier_set(&fake_wakeup);
     }
 }
@@ -343,6 +439,7 @@ void fake_shutdown(FakePeer *peer, int how)
     QEMU_LOCK_GUARD(&fake_lock);
 
     if (peer->fd >= 0) {
+        judge_unsure(&peer->judge);
         shutdown(peer->fd, how);
     }
 }
@@ -392,11 +489,60 @@ void fake_give_back(FakePeer *peer)
 
 /*
  * ------------------------------------------------------------------------
+ * The judge, for the main thread
+ */
+
+void fake_proper(FakePeer *peer, bool hello)
+{
+    QEMU_LOCK_GUARD(&fake_lock);
+
+    if (peer->has_sent || peer->chunk > SDM_PROTO_MAX_HANDSHAKE) {
+        judge_unsure(&peer->judge);
+    } else {
+        judge_proper(&peer->judge, hello);
+    }
+}
+
+void fake_unsure(FakePeer *peer)
+{
+    QEMU_LOCK_GUARD(&fake_lock);
+
+    judge_unsure(&peer->judge);
+}
+
+void fake_whole(FakePeer *peer, const struct sdm_proto_header *header,
+                const uint8_t *payload)
+{
+    QEMU_LOCK_GUARD(&fake_lock);
+
+    judge_sent(&peer->judge, header, payload);
+}
+
+JudgeState fake_judgement(FakePeer *peer)
+{
+    QEMU_LOCK_GUARD(&fake_lock);
+
+    return peer->fd < 0 ? JUDGE_OFF : peer->judge.state;
+}
+
+bool fake_is_answered(FakePeer *peer)
+{
+    QEMU_LOCK_GUARD(&fake_lock);
+
+    return peer->judge.state != JUDGE_ON || peer->ended ||
+           g_queue_is_empty(&peer->judge.answers);
+}
+
+/*
+ * ------------------------------------------------------------------------
  * Sending, in the main thread
  */
 
 /* What the machine has not taken after so many rounds is dropped. */
 #define SEND_ROUNDS 1000
+
+/* Of what is sent in pieces the rest goes in one. */
+#define MAX_CHUNKS 256
 
 static ssize_t send_some(FakePeer *peer, const void *data, size_t length)
 {
@@ -424,25 +570,30 @@ static ssize_t send_some(FakePeer *peer, const void *data, size_t length)
 void fake_send(FakePeer *peer, const void *data, size_t length)
 {
     const uint8_t *p = data;
-    unsigned rounds = 0;
+    unsigned rounds = 0, chunks = 0;
 
+    peer->has_sent = true;
     while (length && rounds < SEND_ROUNDS && fake_is_open(peer)) {
-        size_t chunk = peer->chunk ? MIN(peer->chunk, length) : length;
+        bool cut = peer->chunk && chunks++ < MAX_CHUNKS;
+        size_t chunk = cut ? MIN(peer->chunk, length) : length;
         ssize_t n = send_some(peer, p, chunk);
 
         if (n > 0) {
             p += n;
             length -= n;
             peer->next_fds = FAKE_FD_NONE;
-            if (peer->chunk && length) {
+            if (cut && length) {
                 fake_pump();
             }
         } else if (errno == EAGAIN) {
             fake_wait();
             rounds++;
         } else {
-            return;
+            break;
         }
+    }
+    if (length) {
+        fake_unsure(peer);
     }
 }
 
@@ -495,8 +646,11 @@ void fake_init(bool master)
 {
     unsigned i;
 
+    judge_open_log();
     for (i = 0; i < FAKE_PEERS; i++) {
         fake_peers[i].fd = -1;
+        /* Who is told more than there is sends what is behind it. */
+        fake_peers[i].ram = g_malloc0(FAKE_RAM_SIZE + SDM_PROTO_MAX_FRAME);
     }
     fake_dir = g_dir_make_tmp("sdm-fuzz-XXXXXX", NULL);
     g_assert(fake_dir);

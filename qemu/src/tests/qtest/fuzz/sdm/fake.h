@@ -13,6 +13,7 @@
 
 #include "qemu/thread.h"
 #include "hw/sdm/proto.h"
+#include "judge.h"
 
 #define FAKE_PEERS 2
 #define FAKE_PLANS 16
@@ -39,6 +40,7 @@ typedef struct FakePeer {
     /* The main thread. */
     unsigned chunk;    /* what is sent at a time; 0: everything */
     unsigned next_fds; /* what goes with the next byte, FAKE_FD_* */
+    bool has_sent;     /* anything */
 
     /* Protected by fake_lock. */
     int fd; /* -1: none */
@@ -50,6 +52,10 @@ typedef struct FakePeer {
     uint8_t header[SDM_PROTO_HEADER_SIZE];
     size_t have; /* bytes of the header */
     size_t skip; /* bytes of the payload that are to come */
+    size_t got;  /* those that came, of which the first are kept */
+    uint8_t payload[SDM_PROTO_MAX_HANDSHAKE];
+    uint8_t *ram; /* a slave's, unless the machine has it */
+    Judge judge;
 } FakePeer;
 
 /* Files that can be passed. */
@@ -86,6 +92,15 @@ bool fake_is_decided(FakePeer *peer);
 bool fake_is_drained(FakePeer *peer);
 void fake_plan(FakePeer *peer, FakeAnswer how, uint8_t value);
 void fake_give_back(FakePeer *peer);
+/* For the judge: a proper HELLO or WELCOME will be sent, or what is odd. */
+void fake_proper(FakePeer *peer, bool hello);
+void fake_unsure(FakePeer *peer);
+/* A frame will be sent as it should be, with a complete payload. */
+void fake_whole(FakePeer *peer, const struct sdm_proto_header *header,
+                const uint8_t *payload);
+JudgeState fake_judgement(FakePeer *peer);
+/* All answers have come that are due. */
+bool fake_is_answered(FakePeer *peer);
 void fake_send(FakePeer *peer, const void *data, size_t length);
 void fake_send_frame(FakePeer *peer, const struct sdm_proto_header *header,
                      const void *payload, size_t length);

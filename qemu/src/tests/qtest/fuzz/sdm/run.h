@@ -20,6 +20,7 @@
 #define RUN_RAM_SIZE (32 * MiB)
 #define RUN_WINDOW_SIZE (32 * MiB)
 #define RUN_WINDOW_BASE (RUN_RAM_BASE + RUN_RAM_SIZE)
+#define RUN_SLAVE_RAM_SIZE (16 * MiB)
 
 /* Let everything happen that was begun, but not for ever. */
 void run_settle(void);

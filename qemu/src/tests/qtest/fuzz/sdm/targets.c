@@ -14,6 +14,8 @@
 #include "qemu/timer.h"
 #include "qemu/units.h"
 #include "system/runstate.h"
+#include "system/hostmem.h"
+#include "exec/address-spaces.h"
 #include "hw/qdev-core.h"
 #include "hw/sdm/multi-socket-internal.h"
 #include "tests/qtest/fuzz/fuzz.h"
@@ -78,8 +80,7 @@ static void wait_or_hang(bool (*over)(void), const char *what)
     while (!over()) {
         fake_wait();
         if (get_clock() > end) {
-            fprintf(stderr, "%s\n", what);
-            abort();
+            judge_finding("%s", what);
         }
     }
 }
@@ -133,16 +134,118 @@ static void reset_device(void)
     fake_pump();
 }
 
-static void disconnect(void)
+static bool is_settled(void)
 {
     unsigned i;
 
+    for (i = 0; i < FAKE_PEERS; i++) {
+        FakePeer *peer = &fake_peers[i];
+
+        if (fake_judgement(peer) == JUDGE_BROKEN && fake_is_open(peer)) {
+            return false;
+        }
+        if (!fake_is_answered(peer)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What was asked of a slave before was done when this has an answer. */
+static void ask(FakePeer *peer)
+{
+    struct sdm_proto_header header = {
+        .type = SDM_PROTO_MEM_READ,
+        .length = sizeof(struct sdm_proto_mem),
+        .tag = 0x5344,
+        .arg = 8,
+    };
+    uint8_t offset[sizeof(struct sdm_proto_mem)] = { 0 };
+
+    fake_whole(peer, &header, offset);
+    fake_send_frame(peer, &header, offset, sizeof(offset));
+}
+
+/* The guest of a master sees what it has stored in the RAM of a slave. */
+static void try_window(FakePeer *peer)
+{
+    static uint32_t value = 0x12345678;
+    hwaddr addr = RUN_WINDOW_BASE + peer->judge.offset +
+                  value % (FAKE_RAM_SIZE / 4) * 4;
+    uint32_t again;
+
+    value = value * 1664525 + 1013904223;
+    address_space_stl_le(&address_space_memory, addr, value,
+                         (MemTxAttrs) { }, NULL);
+    again = address_space_ldl_le(&address_space_memory, addr,
+                                 (MemTxAttrs) { }, NULL);
+    /* A busy host may have kept the slave from answering in time. */
+    if (again != value && fake_is_open(peer)) {
+        judge_finding("a load does not see the store before it");
+    }
+}
+
+/* All proper connections still work, and those that are not have ended. */
+static void judge_connections(void)
+{
+    unsigned i;
+
+    for (i = 0; i < FAKE_PEERS; i++) {
+        FakePeer *peer = &fake_peers[i];
+
+        if (fake_judgement(peer) != JUDGE_ON || peer->num_plans) {
+            continue;
+        }
+        if (sock->listen) {
+            try_window(peer);
+        } else {
+            ask(peer);
+        }
+    }
+    wait_or_hang(is_settled, "a question has no answer, or a connection with "
+                 "a violation does not end");
+    for (i = 0; i < FAKE_PEERS; i++) {
+        if (fake_judgement(&fake_peers[i]) == JUDGE_ON &&
+            fake_is_open(&fake_peers[i])) {
+            judge_ram(&fake_peers[i].judge);
+        }
+    }
+}
+
+/* No connection is left: proper ones have not been called anything else. */
+static void judge_ends(const uint32_t *proper)
+{
+    unsigned i;
+
+    for (i = 0; i < FAKE_PEERS && !judge_had_strangers(); i++) {
+        const char *end = proper[i] == SDM_ID_NONE ? NULL :
+                          sock->latest_end[proper[i]];
+
+        if (end && g_str_has_prefix(end, "protocol violation")) {
+            judge_finding("a proper connection was ended: %s", end);
+        }
+    }
+    judge_end();
+}
+
+static void disconnect(void)
+{
+    uint32_t proper[FAKE_PEERS];
+    unsigned i;
+
+    for (i = 0; i < FAKE_PEERS; i++) {
+        bool is_proper = fake_judgement(&fake_peers[i]) == JUDGE_ON;
+
+        proper[i] = !is_proper ? SDM_ID_NONE :
+                    sock->listen ? fake_peers[i].judge.id : SDM_ID_MASTER;
+    }
     for (i = 0; i < FAKE_PEERS; i++) {
         fake_close(&fake_peers[i]);
     }
     /* What has connected is accepted by that. */
     fake_pump();
     wait_or_hang(no_connections, "a connection did not end");
+    judge_ends(proper);
 }
 
 static void run(Input *in, Action *const *actions, size_t num_actions,
@@ -162,6 +265,7 @@ static void run(Input *in, Action *const *actions, size_t num_actions,
         vm_start();
         fake_pump();
     }
+    judge_connections();
 }
 
 /*
@@ -190,6 +294,13 @@ static void find_socket(QTestState *s)
                                                 "sock");
 
     sock = MULTI_SOCKET_BACKEND(obj);
+    if (sock->listen) {
+        judge_init(FAKE_RAM_SIZE, NULL);
+    } else {
+        obj = object_resolve_path_component(object_get_objects_root(), "mem");
+        judge_init(RUN_SLAVE_RAM_SIZE, memory_region_get_ram_ptr(
+            host_memory_backend_get_memory(MEMORY_BACKEND(obj))));
+    }
 }
 
 static void master_init(void)
@@ -232,12 +343,40 @@ static Action *const master_actions[] = {
     guest_reset,
 };
 
+/* After so many inputs it is tried whether a proper slave can join. */
+#define INPUTS_PER_PROBE 16
+
+static bool probe_is_over(void)
+{
+    return fake_is_decided(&fake_peers[0]);
+}
+
+static void probe(void)
+{
+    FakePeer *peer = &fake_peers[0];
+
+    fake_connect(peer);
+    wire_proper_hello(peer, false);
+    wait_or_hang(probe_is_over, "a proper slave gets no answer");
+    if (peer->handshake != SDM_PROTO_WELCOME) {
+        judge_finding("a proper slave is refused");
+    }
+    run_settle();
+    judge_connections();
+    disconnect();
+}
+
 static void fuzz_master(QTestState *s, const unsigned char *data, size_t size)
 {
     Input in = { .data = data, .left = size };
 
+    static unsigned inputs;
+
     run(&in, master_actions, ARRAY_SIZE(master_actions), false);
     disconnect();
+    if (inputs++ % INPUTS_PER_PROBE == 0) {
+        probe();
+    }
     reset_device();
 }
 

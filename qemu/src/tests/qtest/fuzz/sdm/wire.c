@@ -177,6 +177,7 @@ void wire_proper_hello(FakePeer *peer, bool with_file)
     Input none = { 0 };
 
     peer->next_fds = with_file ? FAKE_FD_GOOD : FAKE_FD_NONE;
+    fake_proper(peer, true);
     send_hello(&none, peer, with_file ? WITH_FLAG_FD : 0);
 }
 
@@ -184,17 +185,20 @@ void wire_proper_welcome(FakePeer *peer)
 {
     Input none = { 0 };
 
+    fake_proper(peer, false);
     send_welcome(&none, peer, 0);
 }
 
 void wire_hello(Input *in, FakePeer *peer)
 {
+    fake_unsure(peer);
     send_hello(in, peer, input_u16(in));
     run_wait_decided(peer);
 }
 
 void wire_welcome(Input *in, FakePeer *peer)
 {
+    fake_unsure(peer);
     send_welcome(in, peer, input_u16(in));
     run_settle();
 }
@@ -315,6 +319,12 @@ void wire_frame(Input *in, FakePeer *peer)
     if (how & FRAME_TRUNCATED) {
         length -= MIN(length, input_u16(in));
     }
+    if (how & (FRAME_LENGTH | FRAME_TRUNCATED) ||
+        peer->next_fds != FAKE_FD_NONE) {
+        fake_unsure(peer);
+    } else {
+        fake_whole(peer, &header, buf);
+    }
     fake_send_frame(peer, &header, buf, length);
 }
 
@@ -324,6 +334,7 @@ void wire_raw(Input *in, FakePeer *peer)
     size_t n = MIN(input_u8(in), in->left);
 
     input_bytes(in, buf, n);
+    fake_unsure(peer);
     fake_send(peer, buf, n);
 }
 
