@@ -59,7 +59,7 @@ check lint nightly:
 
 TIME ?= 600
 fuzz:
-	@$(top)/scripts/fuzz $(TIME) $(TARGET)
+	@$(top)/scripts/fuzz $(if $(COVERAGE),--coverage,$(TIME)) $(TARGET)
 
 mutants:
 	@$(top)/selftests/mutants/run
@@ -88,7 +88,7 @@ help:
 	@echo '  bench            speed, beside what the host can do at best; QUICK=1: a subset, REFRESH=1: new documents'
 	@echo '  check            all tests'
 	@echo '  nightly          more of those that do random things; takes hours'
-	@echo '  fuzz             inputs made at random, for TIME= seconds (600); TARGET= only one'
+	@echo '  fuzz             inputs made at random, for TIME= seconds (600); TARGET= only one, COVERAGE=1 what is reached'
 	@echo '  mutants          puts defects into the code, and looks whether the tests notice'
 	@echo '  lint             style and static checks'
 	@echo '  clean, distclean'

@@ -134,7 +134,7 @@ static void reset_device(void)
     fake_pump();
 }
 
-static bool is_settled(void)
+static bool broken_have_ended(void)
 {
     unsigned i;
 
@@ -144,7 +144,16 @@ static bool is_settled(void)
         if (fake_judgement(peer) == JUDGE_BROKEN && fake_is_open(peer)) {
             return false;
         }
-        if (!fake_is_answered(peer)) {
+    }
+    return true;
+}
+
+static bool all_are_answered(void)
+{
+    unsigned i;
+
+    for (i = 0; i < FAKE_PEERS; i++) {
+        if (!fake_is_answered(&fake_peers[i])) {
             return false;
         }
     }
@@ -202,8 +211,8 @@ static void judge_connections(void)
             ask(peer);
         }
     }
-    wait_or_hang(is_settled, "a question has no answer, or a connection with "
-                 "a violation does not end");
+    wait_or_hang(broken_have_ended, "a violation does not end its connection");
+    wait_or_hang(all_are_answered, "a question has no answer");
     for (i = 0; i < FAKE_PEERS; i++) {
         if (fake_judgement(&fake_peers[i]) == JUDGE_ON &&
             fake_is_open(&fake_peers[i])) {
