@@ -8,6 +8,7 @@ A part is one of
 
     unit NAME          a unit test of QEMU
     qtest NAME [PATH]  a qtest, or those of its cases below PATH
+    fuzz TARGET        a short run of the fuzzer
     tool               the tests of sdm-test
     guests NAME TESTS  a scenario with some of its test programs
 """
@@ -141,3 +142,14 @@ DEFECTS = [
     Defect("verifying finds nothing", "userspace/load.c", "		if (memcmp(buffer, wanted, n)) {",
            "		if (memcmp(buffer, wanted, 0)) {", "tool"),
 ]
+
+# Those that the fuzzer has to notice as well, and its target.
+FUZZED = {
+    "access one byte behind the RAM": "sdm-wire-slave",
+    "read of any length": "sdm-wire-slave",
+    "signal in the name of another slave": "sdm-wire-master",
+    "answer of any length": "sdm-wire-master",
+}
+
+DEFECTS += [defect._replace(name=f"{defect.name}, by chance", part=f"fuzz {FUZZED[defect.name]}")
+            for defect in DEFECTS if defect.name in FUZZED]
