@@ -362,6 +362,15 @@ static const char *credit_sent(Judge *judge, uint32_t n)
     return NULL;
 }
 
+static const char *action_sent(const struct sdm_proto_header *header)
+{
+    if (header->arg == SDM_ACTION_NONE || header->arg > SDM_ACTION_FAILED) {
+        return "no such result";
+    }
+    /* Those of proper_signals (wire.c). */
+    return header->tag > 1 ? "a signal without an action" : NULL;
+}
+
 void judge_sent(Judge *judge, const struct sdm_proto_header *header,
                 const uint8_t *payload)
 {
@@ -388,7 +397,7 @@ void judge_sent(Judge *judge, const struct sdm_proto_header *header,
             crime = sdm_proto_parse_state(header->arg);
             break;
         case SDM_PROTO_ACTION:
-            crime = header->arg > SDM_ACTION_FAILED ? "no such result" : NULL;
+            crime = action_sent(header);
             break;
         case SDM_PROTO_BYE:
             break;
