@@ -190,7 +190,11 @@ struct sdm_proto_mem {
 
 /* either way: struct sdm_proto_signal; takes one of the receiver's credits. */
 #define SDM_PROTO_SIGNAL		0x0200
-/* either way: arg credits (1..) that return to the sender of signals. */
+/*
+ * either way: arg credits (1..) that return to the sender of signals; tag zero,
+ * or one more than the number of a signal with SDM_PROTO_SIGNAL_REPORT, which has
+ * just been taken.
+ */
 #define SDM_PROTO_CREDIT		0x0201
 /* either way: arg the sender's new state, SDM_PROTO_STATE_*. */
 #define SDM_PROTO_STATE			0x0202
@@ -201,9 +205,12 @@ struct sdm_proto_signal {
 	uint32_t source;	/* ID of the sender */
 	uint32_t dest;		/* ID of the receiver */
 	uint32_t signal;
-	uint32_t reserved;	/* zero */
+	uint32_t flags;		/* SDM_SIGNAL_* */
 	uint64_t data[2];	/* payload words */
 };
+
+/* Tell at once, by a CREDIT, when it has been taken. */
+#define SDM_PROTO_SIGNAL_REPORT		0x00000001
 
 /*
  * State word: what a machine says of itself. The numbers are those of

@@ -47,6 +47,7 @@
 #define SDM_REG_FEATURES		0x008
 #define SDM_FEAT_WINDOW			0x00000001 /* memory window exists */
 #define SDM_FEAT_DMA			0x00000002 /* bulk transfer engine */
+#define SDM_FEAT_TAKEN			0x00000004 /* tells of taken signals */
 
 /*
  * RO: the device's own ID: 0 on the master, 1..NUM_IDS-1 on a slave. A slave
@@ -78,8 +79,7 @@
 #define SDM_CTRL_ENABLE			0x00000001
 /*
  * Write-only bit: discard all received signals (their credits go back to the
- * senders), clear latches and interrupt enables, ENABLE included. Peers stay
- * connected.
+ * senders), clear latches and enables, ENABLE included. Peers stay connected.
  */
 #define SDM_CTRL_RESET			0x00000002
 
@@ -99,7 +99,8 @@
 #define SDM_IRQ_PEER			0x00000004 /* a PEER_CHANGED bit is set */
 #define SDM_IRQ_ERROR			0x00000008 /* ERR_STATUS is valid */
 #define SDM_IRQ_DMA			0x00000010 /* DMA_STATUS is not zero */
-#define SDM_IRQ_ALL			0x0000001f
+#define SDM_IRQ_TX_TAKEN		0x00000020 /* a TX_TAKEN bit is set */
+#define SDM_IRQ_ALL			0x0000003f
 
 /* ------------------------------------------------------------------------
  * Sending a signal: write the payload, write the doorbell, read the result.
@@ -258,15 +259,18 @@
 #define SDM_REG_PEER_CHANGED(id)	(0x100 + ((id) / 32) * 4)
 /* W1C: a peer that refused a signal with SDM_TX_BUSY has room again. */
 #define SDM_REG_TX_FREE(id)		(0x120 + ((id) / 32) * 4)
+/* RO: the peer's TAKEN is not zero. */
+#define SDM_REG_TX_TAKEN(id)		(0x140 + ((id) / 32) * 4)
 #define SDM_ID_BIT(id)			(1u << ((id) % 32))
 #define SDM_ID_WORDS			(SDM_MAX_IDS / 32)
 
 /* ------------------------------------------------------------------------
- * Peers: one read-only block for each ID, the device's own included.
+ * Peers: one block for each ID, the device's own included. Read only, except
+ * where it says otherwise.
  */
 
 #define SDM_PEER_BASE			0x1000
-#define SDM_PEER_STRIDE			0x40
+#define SDM_PEER_STRIDE			0x80
 #define SDM_REG_PEER(id, field)		(SDM_PEER_BASE + \
 					 (id) * SDM_PEER_STRIDE + (field))
 
@@ -332,6 +336,16 @@
  * those of one copy from those of another, which ERR_STATUS cannot.
  */
 #define SDM_PEER_ERRORS			0x3c
+/*
+ * If SDM_FEAT_TAKEN. RW: signals 0..63 to the peer of which it shall tell when
+ * its software has taken them: bit (signal % 32) of LO (0..31) or HI.
+ */
+#define SDM_PEER_REPORT_LO		0x40
+#define SDM_PEER_REPORT_HI		0x44
+/* W1C: those that were taken since the bit was cleared, once or more often. */
+#define SDM_PEER_TAKEN_LO		0x48
+#define SDM_PEER_TAKEN_HI		0x4c
+#define SDM_MAX_REPORTED		64
 
 /*
  * Payload of the boot signal, addresses as the slave's CPU sees them:

@@ -76,6 +76,15 @@ static void local_return_credits(SDMCommunication *comm, SDMCore *core,
     sdm_core_add_credits(find_core(comm, id), core->id, n);
 }
 
+static void local_report_taken(SDMCommunication *comm, SDMCore *core,
+                               uint32_t id, uint32_t signal)
+{
+    SDMCore *sender = find_core(comm, id);
+
+    sdm_core_taken(sender, core->id, signal);
+    sdm_core_add_credits(sender, core->id, 1);
+}
+
 static void local_announce_state(SDMCommunication *comm, SDMCore *core)
 {
     SDMCommunicationLocal *local = SDM_COMMUNICATION_LOCAL(comm);
@@ -93,8 +102,7 @@ static void local_announce_action(SDMCommunication *comm, SDMCore *core,
                                   uint32_t id, uint32_t signal,
                                   uint32_t result)
 {
-    sdm_core_peer_action(find_core(comm, id), core->id, signal,
-                         result);
+    sdm_core_peer_action(find_core(comm, id), core->id, signal, result);
 }
 
 static MemoryBackendNetwork *local_memory(SDMCommunication *comm)
@@ -211,6 +219,7 @@ static void local_class_init(ObjectClass *oc, void *data)
     cc->attach = local_attach;
     cc->send = local_send;
     cc->return_credits = local_return_credits;
+    cc->report_taken = local_report_taken;
     cc->announce_state = local_announce_state;
     cc->announce_action = local_announce_action;
     cc->memory = local_memory;

@@ -92,13 +92,18 @@ static bool socket_send(SDMCommunication *comm, SDMCore *core,
     return multi_socket_peer_send(link->peer, SDM_PROTO_SIGNAL, 0, 0, &iov, 1);
 }
 
+static void link_send_credits(SignalLink *link, uint32_t tag)
+{
+    multi_socket_peer_send(link->peer, SDM_PROTO_CREDIT, tag, link->owed,
+                           NULL, 0);
+    link->owed = 0;
+}
+
 static void link_return_credits(SignalLink *link, uint32_t n, bool now)
 {
     link->owed += n;
     if (link->owed >= CREDIT_BATCH || (now && link->owed)) {
-        multi_socket_peer_send(link->peer, SDM_PROTO_CREDIT, 0, link->owed,
-                               NULL, 0);
-        link->owed = 0;
+        link_send_credits(link, 0);
     }
 }
 
@@ -109,6 +114,17 @@ static void socket_return_credits(SDMCommunication *comm, SDMCore *core,
 
     if (link) {
         link_return_credits(link, n, now);
+    }
+}
+
+static void socket_report_taken(SDMCommunication *comm, SDMCore *core,
+                                uint32_t id, uint32_t signal)
+{
+    SignalLink *link = find_link(SDM_COMMUNICATION_SOCKET(comm), id);
+
+    if (link) {
+        link->owed++;
+        link_send_credits(link, signal + 1);
     }
 }
 
@@ -183,7 +199,11 @@ static const char *link_process(SignalLink *link, const InboxEntry *entry)
         what = sdm_core_check_signal(core, &entry->signal);
         return what ? what : sdm_core_receive(core, &entry->signal);
     case SDM_PROTO_CREDIT:
-        return sdm_core_add_credits(core, id, entry->header.arg);
+        what = sdm_core_add_credits(core, id, entry->header.arg);
+        if (!what && entry->header.tag) {
+            what = sdm_core_taken(core, id, entry->header.tag - 1);
+        }
+        return what;
     case SDM_PROTO_STATE:
         what = sdm_proto_parse_state(entry->header.arg);
         if (!what) {
@@ -476,6 +496,7 @@ static void cs_class_init(ObjectClass *oc, void *data)
     cc->attach = socket_attach;
     cc->send = socket_send;
     cc->return_credits = socket_return_credits;
+    cc->report_taken = socket_report_taken;
     cc->announce_state = socket_announce_state;
     cc->announce_action = socket_announce_action;
     cc->memory = socket_memory;

@@ -77,6 +77,9 @@ uint32_t sdm_core_irq_status(SDMCore *core)
     if (any_id(core->tx_free)) {
         status |= SDM_IRQ_TX_FREE;
     }
+    if (any_id(core->tx_taken)) {
+        status |= SDM_IRQ_TX_TAKEN;
+    }
     if (any_id(core->peer_changed)) {
         status |= SDM_IRQ_PEER;
     }
@@ -150,36 +153,58 @@ static void return_credits(SDMCore *core, uint32_t id, uint32_t n, bool now)
     }
 }
 
+/* A signal has left the queue, or never was in it. */
+static void signal_taken(SDMCore *core, uint32_t id, const SDMMessage *message,
+                         bool now)
+{
+    if (!message->report) {
+        return_credits(core, id, 1, now);
+    } else if (id == core->id) {
+        sdm_core_taken(core, id, message->signal);
+        sdm_core_add_credits(core, id, 1);
+    } else {
+        comm_class(core)->report_taken(core->config.comm, core, id,
+                                       message->signal);
+    }
+}
+
 void sdm_core_rx_pop(SDMCore *core)
 {
     uint32_t id;
     SDMQueue *queue;
+    SDMMessage message;
 
     if (!sdm_core_rx_head(core, &id)) {
         return;
     }
     queue = &core->peers[id].rx;
+    message = queue->messages[queue->head];
     queue->head = (queue->head + 1) % SDM_QUEUE_DEPTH;
     if (!--queue->count) {
         clear_bit(id, core->rx_pending);
     }
     core->rx_last = id;
     core->rx_source = -1;
-    return_credits(core, id, 1, false);
+    signal_taken(core, id, &message, false);
     sdm_core_update_irq(core);
 }
 
 static void rx_discard_all(SDMCore *core)
 {
-    uint32_t id;
+    uint32_t id, n;
 
     for (id = 0; id < SDM_MAX_IDS; id++) {
-        uint32_t n = core->peers[id].rx.count;
+        SDMQueue *queue = &core->peers[id].rx;
 
-        if (n) {
-            core->peers[id].rx.count = 0;
-            clear_bit(id, core->rx_pending);
-            return_credits(core, id, n, true);
+        /* Whoever is told may fill the queue again. */
+        for (n = queue->count; n; n--) {
+            SDMMessage message = queue->messages[queue->head];
+
+            queue->head = (queue->head + 1) % SDM_QUEUE_DEPTH;
+            if (!--queue->count) {
+                clear_bit(id, core->rx_pending);
+            }
+            signal_taken(core, id, &message, n == 1);
         }
     }
     /* Only now: whoever asked meanwhile has made a choice. */
@@ -254,6 +279,9 @@ uint32_t sdm_core_send(SDMCore *core, uint32_t dest, uint32_t signal,
     if (peer->credits <= reserved_credits(peer, signal)) {
         peer->refused = true;
         return SDM_TX_BUSY;
+    }
+    if (signal < SDM_MAX_REPORTED && peer->report & (1ull << signal)) {
+        message.flags |= SDM_PROTO_SIGNAL_REPORT;
     }
     peer->credits--;
     trace_sdm_send(core->id, dest, signal, data[0], data[1]);
@@ -333,8 +361,8 @@ static bool perform_action(SDMCore *core, uint32_t source,
 const char *sdm_core_check_signal(const SDMCore *core,
                                   const struct sdm_proto_signal *signal)
 {
-    if (signal->reserved) {
-        return "reserved field of a signal is not zero";
+    if (signal->flags & ~SDM_PROTO_SIGNAL_REPORT) {
+        return "unknown flags of a signal";
     }
     if (signal->dest != core->id) {
         return "signal for somebody else";
@@ -351,6 +379,7 @@ const char *sdm_core_receive(SDMCore *core,
     SDMPeer *peer = &core->peers[signal->source];
     SDMMessage message = {
         .signal = signal->signal,
+        .report = signal->flags & SDM_PROTO_SIGNAL_REPORT,
         .data = { signal->data[0], signal->data[1] },
     };
 
@@ -364,10 +393,33 @@ const char *sdm_core_receive(SDMCore *core,
         queue_push(&peer->rx, &message);
         set_bit(signal->source, core->rx_pending);
     } else {
-        return_credits(core, signal->source, 1, true);
+        signal_taken(core, signal->source, &message, true);
     }
     sdm_core_update_irq(core);
     return NULL;
+}
+
+const char *sdm_core_taken(SDMCore *core, uint32_t id, uint32_t signal)
+{
+    SDMPeer *peer = &core->peers[id];
+
+    if (signal >= peer->num_signals || signal >= SDM_MAX_REPORTED) {
+        return "report of a signal that there is not";
+    }
+    /* Software may have lost interest meanwhile. */
+    sdm_core_set_taken(core, id, peer->taken | (peer->report & 1ull << signal));
+    return NULL;
+}
+
+void sdm_core_set_taken(SDMCore *core, uint32_t id, uint64_t taken)
+{
+    core->peers[id].taken = taken;
+    if (taken) {
+        id_set(core->tx_taken, id);
+    } else {
+        core->tx_taken[id / 32] &= ~SDM_ID_BIT(id);
+    }
+    sdm_core_update_irq(core);
 }
 
 const char *sdm_core_add_credits(SDMCore *core, uint32_t id, uint32_t n)
@@ -463,6 +515,8 @@ void sdm_core_peer_down(SDMCore *core, uint32_t id, bool in_order)
 
     peer->state = in_order ? SDM_PEER_ABSENT : SDM_PEER_LOST;
     peer->credits = 0;
+    /* What is to be known of this connection. */
+    sdm_core_set_taken(core, id, 0);
     core->reset_requests[id / 32] &= ~SDM_ID_BIT(id);
     /* Who waits for room must not wait for ever. */
     tell_tx_free(core, id, false);
@@ -536,8 +590,11 @@ void sdm_core_set_control(SDMCore *core, uint32_t control)
         memset(core->tx_data, 0, sizeof(core->tx_data));
         memset(core->peer_changed, 0, sizeof(core->peer_changed));
         memset(core->tx_free, 0, sizeof(core->tx_free));
+        memset(core->tx_taken, 0, sizeof(core->tx_taken));
         for (id = 0; id < SDM_MAX_IDS; id++) {
             core->peers[id].refused = false;
+            core->peers[id].report = 0;
+            core->peers[id].taken = 0;
         }
         if (sdm_core_memory(core)) {
             memory_backend_network_clear_errors(sdm_core_memory(core), false);

@@ -256,7 +256,7 @@ void sdm_proto_parse_signal(const uint8_t *buf, struct sdm_proto_signal *signal)
     signal->source = ldl_le_p(buf);
     signal->dest = ldl_le_p(buf + 4);
     signal->signal = ldl_le_p(buf + 8);
-    signal->reserved = ldl_le_p(buf + 12);
+    signal->flags = ldl_le_p(buf + 12);
     signal->data[0] = ldq_le_p(buf + 16);
     signal->data[1] = ldq_le_p(buf + 24);
 }
@@ -287,7 +287,7 @@ void sdm_proto_put_signal(uint8_t *buf, const struct sdm_proto_signal *signal)
     stl_le_p(buf, signal->source);
     stl_le_p(buf + 4, signal->dest);
     stl_le_p(buf + 8, signal->signal);
-    stl_le_p(buf + 12, signal->reserved);
+    stl_le_p(buf + 12, signal->flags);
     stq_le_p(buf + 16, signal->data[0]);
     stq_le_p(buf + 24, signal->data[1]);
 }

@@ -125,6 +125,12 @@ static uint32_t read_peer(SDMCore *core, uint32_t id, unsigned field)
         return peer->action;
     case SDM_PEER_CREDITS:
         return sdm_core_plain_credits(peer);
+    case SDM_PEER_REPORT_LO:
+    case SDM_PEER_REPORT_HI:
+        return half(peer->report, field, SDM_PEER_REPORT_LO);
+    case SDM_PEER_TAKEN_LO:
+    case SDM_PEER_TAKEN_HI:
+        return half(peer->taken, field, SDM_PEER_TAKEN_LO);
     case SDM_PEER_ERRORS:
         return sdm_core_memory(core) ?
                memory_backend_network_slave_errors(sdm_core_memory(core), id) :
@@ -153,7 +159,8 @@ static uint32_t read32(SDMCore *core, hwaddr addr)
         return SDM_VERSION;
     case SDM_REG_FEATURES:
         return (nm && memory_backend_network_window(nm, &base, &size) ?
-                SDM_FEAT_WINDOW : 0) | (core->dma ? SDM_FEAT_DMA : 0);
+                SDM_FEAT_WINDOW : 0) | (core->dma ? SDM_FEAT_DMA : 0) |
+               SDM_FEAT_TAKEN;
     case SDM_REG_ID:
         return core->id;
     case SDM_REG_NUM_IDS:
@@ -185,6 +192,8 @@ static uint32_t read32(SDMCore *core, hwaddr addr)
         return core->peer_changed[(addr - SDM_REG_PEER_CHANGED(0)) / 4];
     case SDM_REG_TX_FREE(0) ... SDM_REG_TX_FREE(SDM_MAX_IDS - 1):
         return core->tx_free[(addr - SDM_REG_TX_FREE(0)) / 4];
+    case SDM_REG_TX_TAKEN(0) ... SDM_REG_TX_TAKEN(SDM_MAX_IDS - 1):
+        return core->tx_taken[(addr - SDM_REG_TX_TAKEN(0)) / 4];
     default:
         /* Reserved, or write only. */
         return 0;
@@ -203,8 +212,48 @@ static void write_doorbell(SDMCore *core, uint32_t value)
                                     SDM_TX_DOORBELL_SIGNAL(value), data);
 }
 
+static void log_read_only(hwaddr addr, uint32_t value)
+{
+    qemu_log_mask(LOG_GUEST_ERROR, "sdm: write of 0x%x to 0x%" HWADDR_PRIx
+                  ", which is read-only or reserved\n", value, addr);
+}
+
+static void write_peer(SDMCore *core, hwaddr addr, uint32_t value)
+{
+    uint32_t id = (addr - SDM_PEER_BASE) / SDM_PEER_STRIDE;
+    SDMPeer *peer;
+
+    if (id >= core->num_ids) {
+        log_read_only(addr, value);
+        return;
+    }
+    peer = &core->peers[id];
+    switch (addr % SDM_PEER_STRIDE) {
+    case SDM_PEER_REPORT_LO:
+        peer->report = deposit64(peer->report, 0, 32, value);
+        break;
+    case SDM_PEER_REPORT_HI:
+        peer->report = deposit64(peer->report, 32, 32, value);
+        break;
+    case SDM_PEER_TAKEN_LO:
+        sdm_core_set_taken(core, id, peer->taken & ~(uint64_t)value);
+        break;
+    case SDM_PEER_TAKEN_HI:
+        sdm_core_set_taken(core, id, peer->taken & ~((uint64_t)value << 32));
+        break;
+    default:
+        log_read_only(addr, value);
+        break;
+    }
+}
+
 static void write32(SDMCore *core, hwaddr addr, uint32_t value)
 {
+    if (addr >= SDM_PEER_BASE) {
+        write_peer(core, addr, value);
+        return;
+    }
+
     switch (addr) {
     case SDM_REG_CONTROL:
         sdm_core_set_control(core, value);
@@ -243,8 +292,7 @@ static void write32(SDMCore *core, hwaddr addr, uint32_t value)
         sdm_core_update_irq(core);
         break;
     default:
-        qemu_log_mask(LOG_GUEST_ERROR, "sdm: write of 0x%x to 0x%" HWADDR_PRIx
-                      ", which is read-only or reserved\n", value, addr);
+        log_read_only(addr, value);
         break;
     }
 }

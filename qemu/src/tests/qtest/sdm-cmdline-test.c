@@ -215,7 +215,7 @@ static void test_master_and_slave(void)
     /* The slave's RAM, and what no slave has. */
     console_expect(master, "xp /1wx 0x60000000\n", "*: 0x00000000*");
     console_expect(master, "xp /1wx 0x7ffffffc\n", "*: 0x00000000*");
-    console_expect(master, "xp /2wx 0x0c001040\n", "*: 0x00000002 "
+    console_expect(master, "xp /2wx 0x0c001080\n", "*: 0x00000002 "
                    "0x00000040*");
     console_expect(slave, "xp /1wx 0x0c000010\n", "*: 0x00000001*");
 
@@ -236,7 +236,7 @@ static void test_local(void)
     console_expect(console, "xp /1wx 0x0c000010\n", "*: 0x00000000*");
     console_expect(console, "xp /1wx 0x0c010000\n", "*: 0x314d4453*");
     console_expect(console, "xp /1wx 0x0c010010\n", "*: 0x00000001*");
-    console_expect(console, "xp /2wx 0x0c001040\n", "*: 0x00000003 "
+    console_expect(console, "xp /2wx 0x0c001080\n", "*: 0x00000003 "
                    "0x00000040*");
     console_quit(console);
     rig_free(rig);

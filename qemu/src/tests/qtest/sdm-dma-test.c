@@ -503,7 +503,8 @@ static void test_off(void)
     slave = start_slave(rig, NULL);
     wait_connected(master, 1);
     wait_peer_state(master, 1, SDM_PEER_RESET);
-    g_assert_cmphex(get_reg(master, SDM_REG_FEATURES), ==, SDM_FEAT_WINDOW);
+    g_assert_cmphex(get_reg(master, SDM_REG_FEATURES), ==,
+                    SDM_FEAT_WINDOW | SDM_FEAT_TAKEN);
     for (reg = SDM_REG_DMA_RING_LO; reg <= SDM_REG_DMA_STATUS; reg += 4) {
         set_reg(master, reg, ~0u);
         g_assert_cmphex(get_reg(master, reg), ==, 0);
@@ -512,7 +513,8 @@ static void test_off(void)
     g_assert_cmphex(qtest_readl(master->qts, WINDOW_BASE + 0x1000), ==,
                     0x12345678);
     qtest_system_reset(master->qts);
-    g_assert_cmphex(get_reg(master, SDM_REG_FEATURES), ==, SDM_FEAT_WINDOW);
+    g_assert_cmphex(get_reg(master, SDM_REG_FEATURES), ==,
+                    SDM_FEAT_WINDOW | SDM_FEAT_TAKEN);
     end();
 }
 

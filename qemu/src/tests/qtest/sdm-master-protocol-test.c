@@ -719,9 +719,9 @@ static void test_signal_frames(void)
 
     fd = raw_join(rig);
     signal = good;
-    signal.reserved = 1;
+    signal.flags = 2;
     raw_send_signal(fd, &signal);
-    expect_violation(fd, "reserved field of a signal is not zero");
+    expect_violation(fd, "unknown flags of a signal");
 
     /* One more than there are credits for. */
     fd = raw_join(rig);
@@ -758,6 +758,26 @@ static void test_credit_frames(void)
     wait_reg(master, SDM_REG_PEER(1, SDM_PEER_CREDITS), ~0, 1024);
     raw_send_header(fd, SDM_PROTO_CREDIT, 0, 0, 0, 1);
     expect_violation(fd, "impossible number of credits");
+
+    /* Reports of signals that the slave does not have; it has 4. */
+    fd = raw_join(rig);
+    raw_send_header(fd, SDM_PROTO_CREDIT, 0, 0, 5, 1);
+    expect_violation(fd, "report of a signal that there is not");
+    fd = raw_join(rig);
+    raw_send_header(fd, SDM_PROTO_CREDIT, 0, 0, UINT32_MAX, 1);
+    expect_violation(fd, "report of a signal that there is not");
+
+    /* One that nobody asked for is of no interest, one asked for is kept. */
+    fd = raw_join(rig);
+    raw_send_header(fd, SDM_PROTO_CREDIT, 0, 0, 4, 1);
+    wait_reg(master, SDM_REG_PEER(1, SDM_PEER_CREDITS), ~0, 9);
+    g_assert_cmphex(get_reg64(master, SDM_REG_PEER(1, SDM_PEER_TAKEN_LO)), ==,
+                    0);
+    set_reg(master, SDM_REG_PEER(1, SDM_PEER_REPORT_LO), 1 << 3);
+    raw_send_header(fd, SDM_PROTO_CREDIT, 0, 0, 4, 1);
+    wait_reg(master, SDM_REG_PEER(1, SDM_PEER_TAKEN_LO), ~0, 1 << 3);
+    raw_leave(fd);
+    wait_connected(master, 0);
     end();
 }
 

@@ -36,7 +36,7 @@ static void test_reset_values(void)
 
     g_assert_cmphex(get_reg(m, SDM_REG_MAGIC), ==, 0x314d4453);
     g_assert_cmphex(get_reg(m, SDM_REG_VERSION), ==, 0x00010000);
-    g_assert_cmphex(get_reg(m, SDM_REG_FEATURES), ==, 0);
+    g_assert_cmphex(get_reg(m, SDM_REG_FEATURES), ==, SDM_FEAT_TAKEN);
     g_assert_cmphex(get_reg(m, SDM_REG_ID), ==, SDM_ID_MASTER);
     g_assert_cmphex(get_reg(m, SDM_REG_NUM_IDS), ==, 41);
     g_assert_cmphex(get_reg(m, SDM_REG_NUM_SIGNALS), ==, SDM_NUM_SIGNALS);
@@ -47,6 +47,7 @@ static void test_reset_values(void)
         switch (reg) {
         case SDM_REG_MAGIC:
         case SDM_REG_VERSION:
+        case SDM_REG_FEATURES:
         case SDM_REG_NUM_IDS:
         case SDM_REG_NUM_SIGNALS:
         case SDM_REG_STATUS:
@@ -99,6 +100,10 @@ static bool is_writable(unsigned reg)
     case SDM_REG_ERR_STATUS:
         return true;
     default:
+        if (reg >= SDM_PEER_BASE) {
+            reg %= SDM_PEER_STRIDE;
+            return reg >= SDM_PEER_REPORT_LO && reg <= SDM_PEER_TAKEN_HI;
+        }
         return (reg >= SDM_REG_PEER_CHANGED(0) &&
                 reg <= SDM_REG_TX_FREE(SDM_MAX_IDS - 1));
     }

@@ -77,6 +77,101 @@ static void test_irq(void)
     end();
 }
 
+static uint64_t taken(Machine *m, uint32_t id)
+{
+    return get_reg64(m, SDM_REG_PEER(id, SDM_PEER_TAKEN_LO));
+}
+
+static void report(Machine *m, uint32_t id, uint64_t signals)
+{
+    set_reg(m, SDM_REG_PEER(id, SDM_PEER_REPORT_LO), signals);
+    set_reg(m, SDM_REG_PEER(id, SDM_PEER_REPORT_HI), signals >> 32);
+}
+
+static void clear_taken(Machine *m, uint32_t id, uint64_t signals)
+{
+    set_reg(m, SDM_REG_PEER(id, SDM_PEER_TAKEN_LO), signals);
+    set_reg(m, SDM_REG_PEER(id, SDM_PEER_TAKEN_HI), signals >> 32);
+}
+
+/* Who asks is told when a signal has been taken, at once and for each. */
+static void check_taken(Machine *from, uint32_t to_id, Machine *to,
+                        uint32_t from_id)
+{
+    const uint64_t mine = 1ull << 5 | 1ull << 40;
+    const unsigned word = SDM_REG_TX_TAKEN(to_id);
+
+    report(from, to_id, mine);
+    g_assert_cmphex(get_reg64(from, SDM_REG_PEER(to_id, SDM_PEER_REPORT_LO)),
+                    ==, mine);
+    set_reg(from, SDM_REG_IRQ_ENABLE, SDM_IRQ_TX_TAKEN);
+
+    /* Another one, and one that is not taken yet, are none of these. */
+    send_signal(from, to_id, 6, 0, 0);
+    send_signal(from, to_id, 5, 1, 0);
+    send_signal(from, to_id, 40, 2, 0);
+    expect_signal(to, from_id, 6, 0, 0);
+    WAIT_FOR(get_reg(to, SDM_REG_RX_HEAD));
+    g_assert_cmphex(taken(from, to_id), ==, 0);
+    g_assert_false(irq_level(from, "sdm"));
+
+    expect_signal(to, from_id, 5, 1, 0);
+    WAIT_FOR(taken(from, to_id) == 1ull << 5);
+    g_assert_cmphex(get_reg(from, word), ==, SDM_ID_BIT(to_id));
+    g_assert_true(irq_level(from, "sdm"));
+    clear_taken(from, to_id, ~(1ull << 5));
+    g_assert_cmphex(taken(from, to_id), ==, 1ull << 5);
+    clear_taken(from, to_id, 1ull << 5);
+    g_assert_cmphex(get_reg(from, word), ==, 0);
+    g_assert_false(irq_level(from, "sdm"));
+
+    expect_signal(to, from_id, 40, 2, 0);
+    WAIT_FOR(taken(from, to_id) == 1ull << 40);
+
+    /* Discarded is as good as taken: it will not be any more. */
+    clear_taken(from, to_id, mine);
+    send_signal(from, to_id, 40, 0, 0);
+    send_signal(from, to_id, 6, 0, 0);
+    WAIT_FOR(get_reg(to, SDM_REG_RX_HEAD));
+    set_reg(to, SDM_REG_CONTROL, SDM_CTRL_RESET);
+    WAIT_FOR(from == to || taken(from, to_id) == 1ull << 40);
+
+    /* Nothing is left of it after a reset. */
+    set_reg(from, SDM_REG_CONTROL, SDM_CTRL_RESET);
+    g_assert_cmphex(taken(from, to_id), ==, 0);
+    g_assert_cmphex(get_reg64(from, SDM_REG_PEER(to_id, SDM_PEER_REPORT_LO)),
+                    ==, 0);
+    g_assert_cmphex(get_reg(from, word), ==, 0);
+}
+
+static void test_taken(void)
+{
+    start();
+    check_taken(master, 2, slave2, 0);
+    check_taken(slave1, 0, master, 1);
+    check_taken(slave1, 1, slave1, 1);
+    end();
+}
+
+/* What was taken on one connection says nothing about the next. */
+static void test_taken_and_gone(void)
+{
+    start();
+    report(master, 2, 1 << 5);
+    send_signal(master, 2, 5, 0, 0);
+    expect_signal(slave2, 0, 5, 0, 0);
+    WAIT_FOR(taken(master, 2) == 1 << 5);
+    quit_machine(slave2);
+    wait_peer_state(master, 2, SDM_PEER_ABSENT);
+    g_assert_cmphex(taken(master, 2), ==, 0);
+    g_assert_cmphex(get_reg(master, SDM_REG_TX_TAKEN(2)), ==, 0);
+    slave2 = start_slave(rig, NULL);
+    wait_connected(master, 2);
+    g_assert_cmphex(get_reg(master, SDM_REG_PEER(2, SDM_PEER_REPORT_LO)), ==,
+                    1 << 5);
+    end();
+}
+
 /* What the master wrote before a signal is there when the signal is. */
 static void test_order(void)
 {
@@ -313,6 +408,8 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/signal/both-ways", test_both_ways);
     qtest_add_func("/sdm/signal/destinations", test_destinations);
     qtest_add_func("/sdm/signal/irq", test_irq);
+    qtest_add_func("/sdm/signal/taken", test_taken);
+    qtest_add_func("/sdm/signal/taken-and-gone", test_taken_and_gone);
     qtest_add_func("/sdm/signal/order", test_order);
     qtest_add_func("/sdm/signal/flood", test_flood);
     qtest_add_func("/sdm/signal/reserve", test_reserve);

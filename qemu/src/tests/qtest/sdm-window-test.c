@@ -139,7 +139,7 @@ static void test_layout(void)
 
     start(NULL, true);
     g_assert_cmphex(get_reg(master, SDM_REG_FEATURES), ==,
-                    SDM_FEAT_WINDOW | SDM_FEAT_DMA);
+                    SDM_FEAT_WINDOW | SDM_FEAT_DMA | SDM_FEAT_TAKEN);
     g_assert_cmphex(get_reg64(master, SDM_REG_WINDOW_BASE_LO), ==,
                     WINDOW_BASE);
     g_assert_cmphex(get_reg64(master, SDM_REG_WINDOW_SIZE_LO), ==,
@@ -153,7 +153,8 @@ static void test_layout(void)
                         SDM_PEER_MEM_BASE_LO)), ==, RAM_BASE);
     }
     /* A slave has no window, and sees nobody's RAM. */
-    g_assert_cmphex(get_reg(slave1, SDM_REG_FEATURES), ==, 0);
+    g_assert_cmphex(get_reg(slave1, SDM_REG_FEATURES), ==,
+                    SDM_FEAT_TAKEN);
     g_assert_cmphex(get_reg64(slave1, SDM_REG_WINDOW_SIZE_LO), ==, 0);
     g_assert_cmphex(get_reg64(slave1, SDM_REG_PEER(0, SDM_PEER_MEM_SIZE_LO)),
                     ==, 0);

@@ -506,7 +506,7 @@ static void test_signal(void)
     g_assert_cmphex(signal.source, ==, 0x03020100);
     g_assert_cmphex(signal.dest, ==, 0x07060504);
     g_assert_cmphex(signal.signal, ==, 0x0b0a0908);
-    g_assert_cmphex(signal.reserved, ==, 0x0f0e0d0c);
+    g_assert_cmphex(signal.flags, ==, 0x0f0e0d0c);
     g_assert_cmphex(signal.data[0], ==, 0x1716151413121110);
     g_assert_cmphex(signal.data[1], ==, 0x1f1e1d1c1b1a1918);
     sdm_proto_put_signal(out, &signal);

@@ -30,6 +30,8 @@ typedef struct SDMCore SDMCore;
  *     link and taken a credit, so there is room. False: the link is broken
  * @return_credits: the guest has taken @n signals of machine @id. They may be
  *     collected for a while, unless @now
+ * @report_taken: the guest has taken @signal of machine @id, which wants to
+ *     know; returns its credit, too
  * @announce_state: sdm_core_state() of the device has changed
  * @announce_action: the result of a signal of machine @id with an action
  * @memory: the memory with the window, or NULL
@@ -42,6 +44,8 @@ struct SDMCommunicationClass {
                  const struct sdm_proto_signal *signal);
     void (*return_credits)(SDMCommunication *comm, SDMCore *core, uint32_t id,
                            uint32_t n, bool now);
+    void (*report_taken)(SDMCommunication *comm, SDMCore *core, uint32_t id,
+                         uint32_t signal);
     void (*announce_state)(SDMCommunication *comm, SDMCore *core);
     void (*announce_action)(SDMCommunication *comm, SDMCore *core, uint32_t id,
                             uint32_t signal, uint32_t result);

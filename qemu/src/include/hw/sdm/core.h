@@ -28,6 +28,7 @@
 
 typedef struct SDMMessage {
     uint32_t signal;
+    bool report; /* the sender wants to know when it is taken */
     uint64_t data[2];
 } SDMMessage;
 
@@ -48,6 +49,8 @@ typedef struct SDMPeer {
     uint32_t credits;
     uint64_t sent; /* signals */
     uint64_t received;
+    uint64_t report; /* signals of which it tells when they are taken */
+    uint64_t taken;  /* it has told */
     bool refused; /* a send met SDM_TX_BUSY: TX_FREE is due */
     SDMQueue rx;  /* what it sent */
 } SDMPeer;
@@ -90,6 +93,7 @@ struct SDMCore {
     uint32_t tx_status;
     uint32_t peer_changed[SDM_ID_WORDS];
     uint32_t tx_free[SDM_ID_WORDS];
+    uint32_t tx_taken[SDM_ID_WORDS]; /* whose taken is not 0 */
 };
 
 /* All that are realized. */
@@ -116,6 +120,8 @@ uint32_t sdm_core_plain_credits(const SDMPeer *peer);
 /* The oldest signal received and its sender, or NULL. */
 const SDMMessage *sdm_core_rx_head(SDMCore *core, uint32_t *source);
 void sdm_core_rx_pop(SDMCore *core);
+/* The peer's register TAKEN is to be @taken. */
+void sdm_core_set_taken(SDMCore *core, uint32_t id, uint64_t taken);
 void sdm_core_set_control(SDMCore *core, uint32_t control);
 void sdm_core_update_irq(SDMCore *core);
 uint32_t sdm_core_irq_status(SDMCore *core);
@@ -154,5 +160,7 @@ const char *sdm_core_check_signal(const SDMCore *core,
 const char *sdm_core_receive(SDMCore *core,
                              const struct sdm_proto_signal *signal);
 const char *sdm_core_add_credits(SDMCore *core, uint32_t id, uint32_t n);
+/* Machine @id has taken one that was sent with SDM_PROTO_SIGNAL_REPORT. */
+const char *sdm_core_taken(SDMCore *core, uint32_t id, uint32_t signal);
 
 #endif

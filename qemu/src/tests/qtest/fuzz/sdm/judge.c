@@ -340,7 +340,8 @@ static const char *signal_sent(Judge *judge, const uint8_t *payload)
     }
     return ldl_le_p(payload + 4) != dest ? "a signal for another machine" :
            ldl_le_p(payload + 8) >= SDM_NUM_SIGNALS ? "no such signal" :
-           ldl_le_p(payload + 12) ? "a reserved field" : NULL;
+           ldl_le_p(payload + 12) & ~SDM_PROTO_SIGNAL_REPORT ?
+           "an unknown flag" : NULL;
 }
 
 void judge_give_back(Judge *judge)
@@ -348,8 +349,12 @@ void judge_give_back(Judge *judge)
     judge->can_send++;
 }
 
-static const char *credit_sent(Judge *judge, uint32_t n)
+static const char *credit_sent(Judge *judge, uint32_t n, uint32_t tag)
 {
+    /* There are 4 in proper_signals (wire.c). */
+    if (tag > 4) {
+        return "a report of no signal";
+    }
     if (!n || n > SDM_PROTO_MAX_CREDITS) {
         return "an impossible number of credits";
     }
@@ -391,7 +396,7 @@ void judge_sent(Judge *judge, const struct sdm_proto_header *header,
             crime = signal_sent(judge, payload);
             break;
         case SDM_PROTO_CREDIT:
-            crime = credit_sent(judge, header->arg);
+            crime = credit_sent(judge, header->arg, header->tag);
             break;
         case SDM_PROTO_STATE:
             crime = sdm_proto_parse_state(header->arg);
