@@ -202,6 +202,35 @@ void sdm_receive(struct sdm_device *sdm, struct sdm_msg *msg)
 EXPORT_SYMBOL_GPL(sdm_receive);
 
 /**
+ * sdm_taken() - tell that signals have been taken
+ * @sdm: the device
+ * @id: ID of the peer that has taken them
+ * @signals: a bit for each number
+ *
+ * For hardware drivers. Atomic context.
+ */
+void sdm_taken(struct sdm_device *sdm, u32 id, u64 signals)
+{
+	struct sdm_peer *peer = sdm_peer_find(sdm, id);
+	struct sdm_attachment *att;
+	u64 own;
+
+	if (!peer)
+		return;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(att, &sdm->attachments, node) {
+		if (!att->client->taken)
+			continue;
+		own = sdm_peer_own_signals(peer, att->client, signals);
+		if (own)
+			att->client->taken(sdm, att->data, peer, own);
+	}
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(sdm_taken);
+
+/**
  * sdm_tx_free() - tell that a peer that was busy has room
  * @sdm: the device
  * @id: ID of the peer

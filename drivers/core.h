@@ -56,6 +56,7 @@ int sdm_hw_read_info(struct sdm_device *sdm, struct sdm_hw_info *info);
 int sdm_hw_read_link(struct sdm_device *sdm, u32 id, struct sdm_link *link);
 int sdm_hw_read_peer(struct sdm_device *sdm, u32 id,
 		     struct sdm_peer_status *status);
+int sdm_hw_report(struct sdm_device *sdm, u32 id, u64 signals);
 int sdm_hw_read_errors(struct sdm_device *sdm, u32 id, u32 *errors);
 int sdm_hw_transfer(struct sdm_device *sdm, struct sdm_transfer *transfer);
 
@@ -71,6 +72,8 @@ int sdm_peer_check_owner(struct sdm_peer *peer, const struct sdm_client *client,
 			 u32 signal);
 const struct sdm_client *sdm_peer_signal_owner(struct sdm_device *sdm, u32 id,
 					       u32 signal);
+u64 sdm_peer_own_signals(struct sdm_peer *peer, const struct sdm_client *client,
+			 u64 signals);
 
 /* send.c */
 int sdm_send_killable(struct sdm_peer *peer, const struct sdm_client *client,

@@ -92,6 +92,24 @@ int sdm_hw_read_errors(struct sdm_device *sdm, u32 id, u32 *errors)
 	return ops ? 0 : -ENODEV;
 }
 
+int sdm_hw_report(struct sdm_device *sdm, u32 id, u64 signals)
+{
+	const struct sdm_ops *ops;
+	int ret = -ENODEV;
+	int idx;
+
+	idx = srcu_read_lock(&sdm->srcu);
+	ops = srcu_dereference(sdm->ops, &sdm->srcu);
+	if (ops) {
+		ret = ops->report ? 0 : -EOPNOTSUPP;
+		if (ops->report)
+			ops->report(sdm, id, signals);
+	}
+	srcu_read_unlock(&sdm->srcu, idx);
+
+	return ret;
+}
+
 int sdm_hw_transfer(struct sdm_device *sdm, struct sdm_transfer *transfer)
 {
 	const struct sdm_ops *ops;

@@ -275,8 +275,18 @@ void sdm_peer_work(struct work_struct *work)
  */
 void sdm_peer_event(struct sdm_device *sdm, u32 id)
 {
+	struct sdm_peer *peer;
+
 	if (id >= SDM_MAX_IDS)
 		return;
+
+	/*
+	 * Who waits for an action looks at the registers. The work item may
+	 * be held up by a client that waits for one.
+	 */
+	peer = sdm_peer_find(sdm, id);
+	if (peer)
+		wake_up_all(&peer->wait);
 
 	set_bit(id, sdm->changed);
 	schedule_work(&sdm->work);
@@ -373,11 +383,72 @@ void sdm_release_signal(struct sdm_peer *peer, u32 signal,
 		return;
 
 	spin_lock_irqsave(&peer->lock, flags);
-	if (peer->signal_owners[signal] == client)
+	if (peer->signal_owners[signal] == client) {
 		peer->signal_owners[signal] = NULL;
+		if (peer->reported & BIT_ULL(signal)) {
+			peer->reported &= ~BIT_ULL(signal);
+			sdm_hw_report(peer->sdm, peer->id, peer->reported);
+		}
+	}
 	spin_unlock_irqrestore(&peer->lock, flags);
 }
 EXPORT_SYMBOL_GPL(sdm_release_signal);
+
+/**
+ * sdm_report_signal() - ask to be told when a signal has been taken
+ * @peer: the peer to which it is sent
+ * @signal: its number
+ * @client: who has claimed it
+ *
+ * From now on the client's taken() is called when software of the peer takes
+ * the signal, or throws it away, until it is released. If several are under way
+ * one call may stand for some of them. When the link breaks it does not come
+ * for those under way.
+ *
+ * Return: 0, -EPERM if the client has not claimed the signal, -EOPNOTSUPP if
+ * the device does not tell, -ENODEV if the hardware is gone.
+ */
+int sdm_report_signal(struct sdm_peer *peer, u32 signal,
+		      const struct sdm_client *client)
+{
+	unsigned long flags;
+	int ret = -EPERM;
+
+	if (!(peer->sdm->caps.features & SDM_FEAT_TAKEN))
+		return -EOPNOTSUPP;
+	if (signal >= SDM_NUM_SIGNALS || signal >= SDM_MAX_REPORTED)
+		return -EPERM;
+
+	spin_lock_irqsave(&peer->lock, flags);
+	if (peer->signal_owners[signal] == client) {
+		ret = sdm_hw_report(peer->sdm, peer->id,
+				    peer->reported | BIT_ULL(signal));
+		if (!ret)
+			peer->reported |= BIT_ULL(signal);
+	}
+	spin_unlock_irqrestore(&peer->lock, flags);
+
+	return ret;
+}
+EXPORT_SYMBOL_GPL(sdm_report_signal);
+
+/* Those of the signals that the client has claimed. */
+u64 sdm_peer_own_signals(struct sdm_peer *peer, const struct sdm_client *client,
+			 u64 signals)
+{
+	unsigned long flags;
+	unsigned int signal;
+	u64 own = 0;
+
+	spin_lock_irqsave(&peer->lock, flags);
+	for (signal = 0; signal < SDM_NUM_SIGNALS; signal++) {
+		if (peer->signal_owners[signal] == client)
+			own |= BIT_ULL(signal);
+	}
+	spin_unlock_irqrestore(&peer->lock, flags);
+
+	return own & signals;
+}
 
 /* Releases all that a client has claimed of a device. */
 void sdm_peers_disown(struct sdm_device *sdm, const struct sdm_client *client)

@@ -64,6 +64,12 @@ static void sdm_plat_write(const struct sdm_plat *plat, u32 reg, u32 value)
 	writel(value, plat->regs + reg);
 }
 
+static void sdm_plat_write64(const struct sdm_plat *plat, u32 reg, u64 value)
+{
+	sdm_plat_write(plat, reg, lower_32_bits(value));
+	sdm_plat_write(plat, reg + sizeof(u32), upper_32_bits(value));
+}
+
 /* Changes the enabled interrupts, unless the device is disabled. */
 static void sdm_plat_irq_update(struct sdm_plat *plat, u32 clear, u32 set)
 {
@@ -97,8 +103,13 @@ static bool sdm_plat_receive(struct sdm_plat *plat, unsigned int budget)
 			msg.payload[1] =
 				sdm_plat_read64(plat, SDM_REG_RX_DATA1_LO);
 		}
-		sdm_plat_write(plat, SDM_REG_RX_POP, 0);
 		sdm_receive(plat->sdm, &msg);
+		/*
+		 * Who waits until it is taken may change what was read on its
+		 * behalf: all loads come before this store.
+		 */
+		mb();
+		sdm_plat_write(plat, SDM_REG_RX_POP, 0);
 	}
 
 	return true;
@@ -137,6 +148,25 @@ static void sdm_plat_bitmap(struct sdm_plat *plat, u32 reg,
 	}
 }
 
+/* Signals that peers have taken. Clear, then tell. */
+static void sdm_plat_taken(struct sdm_plat *plat)
+{
+	unsigned long ids;
+	unsigned int bit;
+	u64 signals;
+	u32 id, reg;
+
+	for (id = 0; id < SDM_MAX_IDS; id += 32) {
+		ids = sdm_plat_read(plat, SDM_REG_TX_TAKEN(id));
+		for_each_set_bit(bit, &ids, 32) {
+			reg = SDM_REG_PEER(id + bit, SDM_PEER_TAKEN_LO);
+			signals = sdm_plat_read64(plat, reg);
+			sdm_plat_write64(plat, reg, signals);
+			sdm_taken(plat->sdm, id + bit, signals);
+		}
+	}
+}
+
 static void sdm_plat_report_error(struct sdm_plat *plat)
 {
 	u32 status = sdm_plat_read(plat, SDM_REG_ERR_STATUS);
@@ -165,6 +195,8 @@ static irqreturn_t sdm_plat_irq(int irq, void *data)
 	}
 	if (status & SDM_IRQ_TX_FREE)
 		sdm_plat_bitmap(plat, SDM_REG_TX_FREE(0), sdm_tx_free);
+	if (status & SDM_IRQ_TX_TAKEN)
+		sdm_plat_taken(plat);
 	if (status & SDM_IRQ_PEER)
 		sdm_plat_bitmap(plat, SDM_REG_PEER_CHANGED(0), sdm_peer_event);
 	if (status & SDM_IRQ_ERROR)
@@ -297,6 +329,12 @@ static void sdm_plat_read_peer(struct sdm_device *sdm, u32 id,
 #undef SDM_PLAT_PEER
 }
 
+static void sdm_plat_report(struct sdm_device *sdm, u32 id, u64 signals)
+{
+	sdm_plat_write64(sdm->priv, SDM_REG_PEER(id, SDM_PEER_REPORT_LO),
+			 signals);
+}
+
 static u32 sdm_plat_read_errors(struct sdm_device *sdm, u32 id)
 {
 	return sdm_plat_read(sdm->priv, SDM_REG_PEER(id, SDM_PEER_ERRORS));
@@ -317,6 +355,7 @@ static const struct sdm_ops sdm_plat_ops = {
 	.read_link = sdm_plat_read_link,
 	.read_peer = sdm_plat_read_peer,
 	.read_errors = sdm_plat_read_errors,
+	.report = sdm_plat_report,
 	.transfer = sdm_plat_transfer,
 };
 

@@ -148,6 +148,8 @@ struct sdm_transfer {
  * @read_peer: read all of a peer's block. Atomic.
  * @read_errors: how many accesses to a peer's memory have failed, those that
  *	are not reported by sdm_window_error() included; modulo 2^32. Atomic.
+ * @report: choose the signals to a peer of which sdm_taken() tells. Atomic.
+ *	Optional
  * @transfer: start a bulk transfer. Returns 0 if its done() will be called, at
  *	the latest by @enable to stop, before that returns. Optional. May sleep.
  */
@@ -161,6 +163,7 @@ struct sdm_ops {
 	void (*read_peer)(struct sdm_device *sdm, u32 id,
 			  struct sdm_peer_status *status);
 	u32 (*read_errors)(struct sdm_device *sdm, u32 id);
+	void (*report)(struct sdm_device *sdm, u32 id, u64 signals);
 	int (*transfer)(struct sdm_device *sdm, struct sdm_transfer *transfer);
 };
 
@@ -229,10 +232,11 @@ struct sdm_peer {
 	wait_queue_head_t wait;
 
 	/* private: */
-	spinlock_t lock; /* protects the members up to signal_owners */
+	spinlock_t lock; /* protects the members up to reported */
 	struct sdm_peer_status status; /* as of the latest event */
 	const struct sdm_client *owner;
 	const struct sdm_client *signal_owners[SDM_NUM_SIGNALS];
+	u64 reported; /* signals of which the owner is told when taken */
 
 	struct mutex action_lock; /* one boot or reset at a time */
 
@@ -290,6 +294,8 @@ struct sdm_device {
  * @signal: a signal arrived. Returns true if it was of use. Atomic, interrupts
  *	may be enabled or not. A signal with an owner is told to its owner only
  * @tx_free: a peer that was busy has room. Atomic. Optional
+ * @taken: the peer's software has taken signals that the client has claimed, see
+ *	sdm_report_signal(): a bit for each number. Atomic. Optional
  * @peer_changed: the link of a peer changed; also called for new peers. May
  *	sleep, but holds up other clients. Optional
  *
@@ -304,6 +310,8 @@ struct sdm_client {
 		       const struct sdm_msg *msg);
 	void (*tx_free)(struct sdm_device *sdm, void *data,
 			struct sdm_peer *peer);
+	void (*taken)(struct sdm_device *sdm, void *data, struct sdm_peer *peer,
+		      u64 signals);
 	void (*peer_changed)(struct sdm_device *sdm, void *data,
 			     struct sdm_peer *peer,
 			     const struct sdm_link *link);
@@ -320,6 +328,7 @@ int devm_sdm_device_register(struct device *parent, struct sdm_device *sdm);
 
 void sdm_receive(struct sdm_device *sdm, struct sdm_msg *msg);
 void sdm_tx_free(struct sdm_device *sdm, u32 id);
+void sdm_taken(struct sdm_device *sdm, u32 id, u64 signals);
 void sdm_peer_event(struct sdm_device *sdm, u32 id);
 void sdm_window_error(struct sdm_device *sdm, u32 status, u64 offset);
 
@@ -339,6 +348,8 @@ int sdm_claim_signal(struct sdm_peer *peer, u32 signal,
 		     const struct sdm_client *client);
 void sdm_release_signal(struct sdm_peer *peer, u32 signal,
 			const struct sdm_client *client);
+int sdm_report_signal(struct sdm_peer *peer, u32 signal,
+		      const struct sdm_client *client);
 
 int sdm_send(struct sdm_peer *peer, const struct sdm_client *client, u32 signal,
 	     const u64 *payload);
