@@ -101,8 +101,11 @@ struct sdm_proto_hello_memory {
 	uint64_t size;		/* bytes, a multiple of 4096, not zero */
 	uint64_t base;		/* address in the slave's physical map */
 	uint32_t flags;		/* SDM_PROTO_MEMORY_* */
-	uint32_t reserved;	/* zero */
+	uint32_t coherent;	/* size of the coherent region at the end, or 0 */
 };
+
+/* The coherent region: a multiple of 4096 bytes, at most. */
+#define SDM_PROTO_MAX_COHERENT		0x100000
 
 /*
  * UNIX sockets: a file descriptor comes with the first byte of the HELLO. The
@@ -157,6 +160,18 @@ struct sdm_proto_signals {
  * Answered as MEM_WRITE.
  */
 #define SDM_PROTO_MEM_FILL		0x0104
+
+/*
+ * either way: what has been written to the coherent region, if there is one and
+ * no SDM_PROTO_MEMORY_FD: records of 32-bit offset in the region, 32-bit length
+ * (1..), and so many bytes. A release consists of one or several such frames:
+ * arg SDM_PROTO_DIFF_LAST in the last one, otherwise zero. It is applied as a
+ * whole, before any later signal.
+ */
+#define SDM_PROTO_MEM_DIFF		0x0105
+#define SDM_PROTO_DIFF_LAST		1
+/* Most bytes of records in one frame. */
+#define SDM_PROTO_MAX_DIFF		0x10000
 
 struct sdm_proto_fill {
 	uint64_t offset;	/* in the slave's RAM, bytes */

@@ -332,6 +332,12 @@
 #define SDM_PEER_MEM_FLAGS		0x38
 #define SDM_PEER_MEM_MAPPED		0x00000001
 /*
+ * Size in bytes of the coherent region at the end of the peer's RAM, or 0. It is
+ * RAM: what one side has written is there for the other side when the next
+ * signal is.
+ */
+#define SDM_PEER_MEM_COHERENT(v)	((v) & 0xfffff000)
+/*
  * Failed accesses to the peer's RAM since machine reset, modulo 2^32. Tells
  * those of one copy from those of another, which ERR_STATUS cannot.
  */

@@ -16,7 +16,9 @@
 #include "qemu/thread.h"
 #include "qom/object_interfaces.h"
 #include "hw/sdm/core.h"
+#include "hw/sdm/hostmem-network.h"
 #include "hw/sdm/multi-socket.h"
+#include "coherent.h"
 #include "kick.h"
 
 /*
@@ -24,6 +26,9 @@
  * credits by the signals sent, and nobody's state changes that fast.
  */
 #define INBOX_MAX (4 * SDM_PROTO_MAX_CREDITS)
+
+/* A slave's copy of the coherent region has to be here by then. */
+#define FIRST_COPY_MS 10000
 
 /* So many credits are returned together. */
 #define CREDIT_BATCH (SDM_QUEUE_DEPTH / 4)
@@ -42,8 +47,12 @@ typedef struct SignalLink {
     MultiSocketPeer *peer;
     struct sdm_proto_signals signals; /* from the handshake */
     SDMKick *kick; /* to serve the inbox */
+    SDMCoherent *coherent; /* memory that goes with signals, NULL: none */
 
     /* Protected by the BQL. */
+    bool up;            /* the device knows of it */
+    bool ended;         /* the connection is over */
+    QEMUTimer *deadline; /* for that to happen */
     QEMUBH *bh;         /* to serve it on the main loop */
     uint32_t owed;      /* credits that the peer has not got back yet */
     uint32_t announced; /* state that the peer has been told, 0: none */
@@ -89,6 +98,10 @@ static bool socket_send(SDMCommunication *comm, SDMCore *core,
         return false;
     }
     sdm_proto_put_signal(buf, signal);
+    if (link->coherent) {
+        sdm_coherent_send_signal(link->coherent, buf);
+        return true;
+    }
     return multi_socket_peer_send(link->peer, SDM_PROTO_SIGNAL, 0, 0, &iov, 1);
 }
 
@@ -230,6 +243,14 @@ static bool needs_main_loop(SignalLink *link, const InboxEntry *entry)
            sdm_core_has_action(link->comm->core, entry->signal.signal);
 }
 
+/* What goes with the frames that have arrived may not be there yet. */
+static bool must_wait(SignalLink *link)
+{
+    return !link->up ||
+           (link->coherent && !link->ended &&
+            !sdm_coherent_is_current(link->coherent));
+}
+
 /* The next frame, in the order of arrival; NULL if the rest has to wait. */
 static InboxEntry *inbox_take(SignalLink *link, bool main_loop)
 {
@@ -238,7 +259,7 @@ static InboxEntry *inbox_take(SignalLink *link, bool main_loop)
     QEMU_LOCK_GUARD(&link->lock);
 
     entry = QSIMPLEQ_FIRST(&link->inbox);
-    if (!entry) {
+    if (!entry || must_wait(link)) {
         return NULL;
     }
     if (!main_loop && needs_main_loop(link, entry)) {
@@ -281,9 +302,41 @@ static void link_serve(SignalLink *link, bool main_loop)
     link->serving = false;
 }
 
+static void link_up(SignalLink *link)
+{
+    SDMCommunicationSocket *cs = link->comm;
+    struct sdm_proto_signals now;
+    uint32_t id = multi_socket_peer_id(link->peer);
+
+    link->up = true;
+    timer_del(link->deadline);
+    sdm_core_peer_up(cs->core, id, multi_socket_peer_arch(link->peer),
+                     &link->signals);
+    /* What has changed here since HELLO was composed. */
+    sdm_core_describe(cs->core, id, &now);
+    link_return_credits(link, now.credits - cs->described, true);
+    link_announce_state(link);
+}
+
 static void link_bh(void *opaque)
 {
-    link_serve(opaque, true);
+    SignalLink *link = opaque;
+
+    if (!link->up && sdm_coherent_is_complete(link->coherent)) {
+        link_up(link);
+    }
+    link_serve(link, true);
+}
+
+static void link_arrived(void *opaque)
+{
+    qemu_bh_schedule(((SignalLink *)opaque)->bh);
+}
+
+static void link_deadline(void *opaque)
+{
+    multi_socket_peer_fail(((SignalLink *)opaque)->peer, "no copy of its "
+                           "coherent region within %d ms", FIRST_COPY_MS);
 }
 
 static void link_kick(void *opaque)
@@ -371,6 +424,7 @@ static bool cs_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
     link->bh = aio_bh_new_guarded(iohandler_get_aio_context(), link_bh, link,
                                   NULL);
     link->kick = sdm_kick_new(link_kick, link);
+    link->deadline = timer_new_ms(QEMU_CLOCK_REALTIME, link_deadline, link);
     qemu_mutex_init(&link->lock);
     QSIMPLEQ_INIT(&link->inbox);
     multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_SIGNAL, link);
@@ -392,21 +446,28 @@ static void cs_connected(void *opaque, MultiSocketPeer *peer)
 {
     SDMCommunicationSocket *cs = opaque;
     SignalLink *link = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_SIGNAL);
+    MemoryBackendNetwork *nm = socket_memory(SDM_COMMUNICATION(cs));
 
     if (!multi_socket_is_master(cs->socket)) {
         sdm_core_set_identity(cs->core, multi_socket_own_id(cs->socket),
                               multi_socket_num_ids(cs->socket));
     }
-    if (link) {
-        struct sdm_proto_signals now;
-        uint32_t id = multi_socket_peer_id(peer);
-
-        sdm_core_peer_up(cs->core, id, multi_socket_peer_arch(peer),
-                         &link->signals);
-        /* What has changed here since HELLO was composed. */
-        sdm_core_describe(cs->core, id, &now);
-        link_return_credits(link, now.credits - cs->described, true);
-        link_announce_state(link);
+    if (!link) {
+        return;
+    }
+    if (nm) {
+        link->coherent =
+            memory_backend_network_coherent(nm, multi_socket_peer_id(peer));
+    }
+    if (link->coherent) {
+        sdm_coherent_ref(link->coherent);
+        sdm_coherent_set_user(link->coherent, link_arrived, link);
+    }
+    if (!link->coherent || sdm_coherent_is_complete(link->coherent)) {
+        link_up(link);
+    } else {
+        timer_mod(link->deadline, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
+                  FIRST_COPY_MS);
     }
 }
 
@@ -418,14 +479,22 @@ static void cs_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
     if (!link) {
         return;
     }
+    if (link->coherent) {
+        sdm_coherent_set_user(link->coherent, NULL, NULL);
+    }
     /* What arrived before the end was accepted: deliver it. */
+    link->ended = true;
     link_serve(link, true);
-    if (multi_socket_peer_is_established(peer)) {
+    if (link->up) {
         sdm_core_peer_down(cs->core, multi_socket_peer_id(peer), in_order);
     }
     multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_SIGNAL, NULL);
     sdm_kick_free(link->kick);
     qemu_bh_delete(link->bh);
+    timer_free(link->deadline);
+    if (link->coherent) {
+        sdm_coherent_unref(link->coherent);
+    }
     qemu_mutex_destroy(&link->lock);
     multi_socket_peer_unref(link->peer);
     g_free(link);

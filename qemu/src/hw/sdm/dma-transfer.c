@@ -165,6 +165,10 @@ static uint32_t transfer_check(SDMTransfer *t, uint16_t peer, uint32_t reserved)
         return SDM_DMA_NO_LINK;
     }
     size = sdm_remote_ram_size(t->ram);
+    if (!sdm_remote_ram_is_mapped(t->ram)) {
+        /* It would change the slave's copy alone. */
+        size -= sdm_remote_ram_coherent_size(t->ram);
+    }
     if (t->length > size || t->offset > size - t->length) {
         return SDM_DMA_RANGE;
     }

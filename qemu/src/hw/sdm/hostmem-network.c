@@ -35,6 +35,7 @@
 #include "hw/sdm/address.h"
 #include "hw/sdm/hostmem-network.h"
 #include "hw/sdm/multi-socket.h"
+#include "coherent.h"
 #include "memory-server.h"
 #include "remote-ram.h"
 #include "window-map.h"
@@ -58,6 +59,9 @@ struct MemoryBackendNetwork {
 
     /* Slave: the own RAM, at address 0, for the connections' threads. */
     AddressSpace as;
+    uint32_t coherent_size;
+    bool passed; /* it is mapped by the master, or about to be */
+    SDMCoherent *coherent;
 
     /* Master: the window. Main loop. */
     MemoryRegion window;
@@ -266,6 +270,7 @@ static void nm_describe(void *opaque, MultiSocketPeer *peer, GByteArray *body)
     } else {
         struct sdm_proto_hello_memory mem = {
             .size = memory_region_size(&hostmem(nm)->mr),
+            .coherent = nm->coherent_size,
         };
         hwaddr base;
 
@@ -273,9 +278,10 @@ static void nm_describe(void *opaque, MultiSocketPeer *peer, GByteArray *body)
         if (sdm_ram_address(hostmem(nm), &base)) {
             mem.base = base;
         }
-        if (hostmem(nm)->share &&
+        nm->passed = hostmem(nm)->share &&
             multi_socket_peer_pass_fd(peer,
-                                      memory_region_get_fd(&hostmem(nm)->mr))) {
+                                      memory_region_get_fd(&hostmem(nm)->mr));
+        if (nm->passed) {
             mem.flags |= SDM_PROTO_MEMORY_FD;
         }
         sdm_proto_add_hello_memory(body, &mem);
@@ -366,8 +372,8 @@ static bool nm_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
         }
         return false;
     }
-    ram = sdm_remote_ram_new(OBJECT(nm), mem.size, fd, peer, nm->timeout_ms,
-                             window_error, nm, errp);
+    ram = sdm_remote_ram_new(OBJECT(nm), mem.size, mem.coherent, fd, peer,
+                             nm->timeout_ms, window_error, nm, errp);
     if (!ram) {
         *code = SDM_REJECT_MEMORY;
         sdm_window_map_cancel(&nm->map, id);
@@ -397,6 +403,11 @@ static void nm_connected(void *opaque, MultiSocketPeer *peer)
 
         multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_MEMORY,
                                    sdm_memory_server_new(&nm->as, size, peer));
+        if (nm->coherent_size && !nm->passed) {
+            nm->coherent = sdm_coherent_new(peer, &hostmem(nm)->mr, NULL,
+                                            size - nm->coherent_size,
+                                            nm->coherent_size, true);
+        }
         return;
     }
     ram = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_MEMORY);
@@ -435,6 +446,7 @@ static void nm_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
             sdm_window_map_cancel(&nm->map, id);
         }
     } else {
+        g_clear_pointer(&nm->coherent, sdm_coherent_unref);
         sdm_memory_server_free(data);
     }
 }
@@ -448,6 +460,9 @@ static const char *nm_receive(void *opaque, MultiSocketPeer *peer,
 
     if (!data) {
         return "memory frame from a slave without RAM";
+    }
+    if (!nm->master && header->type == SDM_PROTO_MEM_DIFF) {
+        return sdm_coherent_receive(nm->coherent, header, payload);
     }
     return nm->master ? sdm_remote_ram_receive(data, header, payload) :
                         sdm_memory_server_receive(data, header, payload);
@@ -534,8 +549,35 @@ bool memory_backend_network_slave(MemoryBackendNetwork *nm, uint32_t id,
         .size = sdm_remote_ram_size(nm->rams[id]),
         .base = nm->bases[id],
         .mapped = sdm_remote_ram_is_mapped(nm->rams[id]),
+        .coherent = sdm_remote_ram_coherent_size(nm->rams[id]),
     };
     return true;
+}
+
+bool memory_backend_network_own(MemoryBackendNetwork *nm,
+                                SDMSlaveMemory *memory)
+{
+    hwaddr base;
+
+    if (nm->master || !sdm_ram_address(hostmem(nm), &base)) {
+        return false;
+    }
+    *memory = (SDMSlaveMemory) {
+        .size = memory_region_size(&hostmem(nm)->mr),
+        .base = base,
+        .coherent = nm->coherent_size,
+    };
+    return true;
+}
+
+SDMCoherent *memory_backend_network_coherent(MemoryBackendNetwork *nm,
+                                             uint32_t id)
+{
+    if (!nm->master) {
+        return nm->coherent;
+    }
+    return id < SDM_MAX_IDS && nm->rams[id] ?
+           sdm_remote_ram_coherent(nm->rams[id]) : NULL;
 }
 
 /*
@@ -574,6 +616,17 @@ static bool nm_check(MemoryBackendNetwork *nm, Error **errp)
     if (nm->hugetlb && !nm->master && !hostmem(nm)->share) {
         error_setg(errp, "'hugetlb' is for a master, and for the RAM of a "
                    "slave with 'share'");
+        return false;
+    }
+    if (nm->coherent_size && nm->master) {
+        error_setg(errp, "'coherent-size' is for slaves");
+        return false;
+    }
+    if (nm->coherent_size % 4096 || nm->coherent_size > size ||
+        nm->coherent_size > SDM_PROTO_MAX_COHERENT) {
+        error_setg(errp, "'coherent-size' must be a multiple of 4096 bytes, "
+                   "at most %u KiB, and no more than 'size'",
+                   SDM_PROTO_MAX_COHERENT / 1024);
         return false;
     }
     if (!nm->timeout_ms || nm->timeout_ms > MAX_TIMEOUT_MS) {
@@ -671,6 +724,26 @@ static void nm_set_shared_size(Object *obj, Visitor *v, const char *name,
 
     if (nm_settable(nm, name, errp) && visit_type_size(v, name, &value, errp)) {
         nm->shared_size = value;
+    }
+}
+
+static void nm_get_coherent_size(Object *obj, Visitor *v, const char *name,
+                                 void *opaque, Error **errp)
+{
+    uint64_t value = MEMORY_BACKEND_NETWORK(obj)->coherent_size;
+
+    visit_type_size(v, name, &value, errp);
+}
+
+static void nm_set_coherent_size(Object *obj, Visitor *v, const char *name,
+                                 void *opaque, Error **errp)
+{
+    MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(obj);
+    uint64_t value;
+
+    if (nm_settable(nm, name, errp) && visit_type_size(v, name, &value, errp)) {
+        /* What is too much stays so: nm_check() tells. */
+        nm->coherent_size = MIN(value, UINT32_MAX);
     }
 }
 
@@ -772,6 +845,12 @@ static void nm_class_init(ObjectClass *oc, void *data)
                               nm_set_shared_size, NULL, NULL);
     object_class_property_set_description(oc, "shared-size",
         "master: size of the window at the end, for the RAM of the slaves");
+    object_class_property_add(oc, "coherent-size", "size",
+                              nm_get_coherent_size, nm_set_coherent_size,
+                              NULL, NULL);
+    object_class_property_set_description(oc, "coherent-size",
+        "slave: size of the region at the end of its RAM of which master and "
+        "slave have a copy each");
     object_class_property_add_bool(oc, "master", nm_get_master, nm_set_master);
     object_class_property_set_description(oc, "master",
         "this is the master's memory, with a window");

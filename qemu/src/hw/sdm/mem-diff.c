@@ -84,18 +84,10 @@ const char *sdm_diff_check(const uint8_t *records, size_t length, size_t size)
     return NULL;
 }
 
-void sdm_diff_apply(const uint8_t *records, size_t length, uint8_t *mem,
-                    uint8_t *twin)
+const uint8_t *sdm_diff_record(const uint8_t *record, uint32_t *offset,
+                               uint32_t *length)
 {
-    const uint8_t *end = records + length;
-
-    while (records < end) {
-        uint32_t offset = ldl_le_p(records);
-        uint32_t n = ldl_le_p(records + 4);
-
-        records += SDM_DIFF_HEADER;
-        memcpy(mem + offset, records, n);
-        memcpy(twin + offset, records, n);
-        records += n;
-    }
+    *offset = ldl_le_p(record);
+    *length = ldl_le_p(record + 4);
+    return record + SDM_DIFF_HEADER;
 }

@@ -31,8 +31,8 @@ size_t sdm_diff_collect(GByteArray *out, size_t max, const uint8_t *mem,
 /* NULL, or what is wrong with records for memory of @size bytes. */
 const char *sdm_diff_check(const uint8_t *records, size_t length, size_t size);
 
-/* Apply records, which are right, to memory and twin. */
-void sdm_diff_apply(const uint8_t *records, size_t length, uint8_t *mem,
-                    uint8_t *twin);
+/* Take a right record apart. Returns its bytes. */
+const uint8_t *sdm_diff_record(const uint8_t *record, uint32_t *offset,
+                               uint32_t *length);
 
 #endif

@@ -43,6 +43,7 @@ static const struct {
       sizeof(struct sdm_proto_fill), SDM_PROTO_FLAG_ACK },
     { SDM_PROTO_MEM_ERROR, sizeof(struct sdm_proto_mem),
       sizeof(struct sdm_proto_mem) },
+    { SDM_PROTO_MEM_DIFF, 0, SDM_PROTO_MAX_DIFF },
     { SDM_PROTO_SIGNAL, sizeof(struct sdm_proto_signal),
       sizeof(struct sdm_proto_signal) },
     { SDM_PROTO_CREDIT, 0, 0 },
@@ -173,13 +174,17 @@ const char *sdm_proto_parse_hello_memory(const uint8_t *buf, size_t length,
     mem->size = ldq_le_p(buf);
     mem->base = ldq_le_p(buf + 8);
     mem->flags = ldl_le_p(buf + 16);
-    mem->reserved = ldl_le_p(buf + 20);
+    mem->coherent = ldl_le_p(buf + 20);
     if (mem->flags & ~SDM_PROTO_MEMORY_FD) {
         return "unknown flags of the slave's RAM";
     }
     if (!mem->size || mem->size % 4096 || mem->base % 4096 ||
         mem->base + (mem->size - 1) < mem->base) {
         return "impossible size or base of the slave's RAM";
+    }
+    if (mem->coherent % 4096 || mem->coherent > SDM_PROTO_MAX_COHERENT ||
+        mem->coherent > mem->size) {
+        return "impossible size of the coherent region";
     }
     return NULL;
 }
@@ -356,7 +361,7 @@ void sdm_proto_add_hello_memory(GByteArray *out,
     add64(out, mem->size);
     add64(out, mem->base);
     add32(out, mem->flags);
-    add32(out, 0);
+    add32(out, mem->coherent);
 }
 
 void sdm_proto_add_welcome_memory(GByteArray *out,

@@ -80,7 +80,9 @@ static uint32_t read_peer_memory(SDMCore *core, uint32_t id, unsigned field)
     MemoryBackendNetwork *nm = sdm_core_memory(core);
     SDMSlaveMemory memory;
 
-    if (!nm || !memory_backend_network_slave(nm, id, &memory)) {
+    if (!nm || !(id == core->id ?
+                 memory_backend_network_own(nm, &memory) :
+                 memory_backend_network_slave(nm, id, &memory))) {
         return 0;
     }
     switch (field) {
@@ -94,7 +96,7 @@ static uint32_t read_peer_memory(SDMCore *core, uint32_t id, unsigned field)
     case SDM_PEER_MEM_BASE_HI:
         return half(memory.base, field, SDM_PEER_MEM_BASE_LO);
     default:
-        return memory.mapped ? SDM_PEER_MEM_MAPPED : 0;
+        return (memory.mapped ? SDM_PEER_MEM_MAPPED : 0) | memory.coherent;
     }
 }
 

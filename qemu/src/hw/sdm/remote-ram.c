@@ -19,6 +19,7 @@
 #include "qemu/thread.h"
 #include "sdm/sdm-regs.h"
 #include "kick.h"
+#include "coherent.h"
 #include "remote-ram.h"
 
 /* A load under way; lives on the stack of the thread that waits. */
@@ -37,6 +38,9 @@ struct SDMRemoteRAM {
     Object parent_obj;
 
     MemoryRegion mr;
+    MemoryRegion island; /* our copy of the coherent region, over mr */
+    SDMCoherent *coherent;
+    uint32_t coherent_size;
     MemoryRegion *window; /* NULL: not shown yet */
     uint64_t offset;
     bool mapped;
@@ -399,6 +403,8 @@ const char *sdm_remote_ram_receive(SDMRemoteRAM *ram,
     struct sdm_proto_mem mem;
 
     switch (header->type) {
+    case SDM_PROTO_MEM_DIFF:
+        return sdm_coherent_receive(ram->coherent, header, payload);
     case SDM_PROTO_MEM_DATA:
         return remote_ram_answer(ram, header, payload);
     case SDM_PROTO_MEM_ERROR:
@@ -438,7 +444,35 @@ bool sdm_remote_ram_is_mapped(const SDMRemoteRAM *ram)
     return ram->mapped;
 }
 
-SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size, int fd,
+SDMCoherent *sdm_remote_ram_coherent(SDMRemoteRAM *ram)
+{
+    return ram->coherent;
+}
+
+uint32_t sdm_remote_ram_coherent_size(const SDMRemoteRAM *ram)
+{
+    return ram->coherent_size;
+}
+
+/* Accesses to it are local. It lies over the end of the forwarded ones. */
+static bool remote_ram_add_island(SDMRemoteRAM *ram, Error **errp)
+{
+    g_autofree char *name =
+        g_strdup_printf("sdm-coherent-%u", multi_socket_peer_id(ram->peer));
+
+    if (!memory_region_init_ram_nomigrate(&ram->island, OBJECT(ram), name,
+                                          ram->coherent_size, errp)) {
+        return false;
+    }
+    memory_region_add_subregion(&ram->mr, memory_region_size(&ram->mr) -
+                                ram->coherent_size, &ram->island);
+    ram->coherent = sdm_coherent_new(ram->peer, &ram->island, ram, 0,
+                                     ram->coherent_size, false);
+    return true;
+}
+
+SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size,
+                                 uint32_t coherent, int fd,
                                  MultiSocketPeer *peer, unsigned timeout_ms,
                                  SDMRemoteRAMError *error, void *opaque,
                                  Error **errp)
@@ -459,10 +493,15 @@ SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size, int fd,
     ram->error = error;
     ram->opaque = opaque;
     ram->owner = object_ref(owner);
+    ram->coherent_size = coherent;
 
     if (fd < 0) {
         memory_region_init_io(&ram->mr, OBJECT(ram), &remote_ram_ops, ram,
                               name, size);
+        if (coherent && !remote_ram_add_island(ram, errp)) {
+            object_unref(OBJECT(ram));
+            return NULL;
+        }
     } else if (memory_region_init_ram_from_fd(&ram->mr, OBJECT(ram), name,
                                               size, flags, fd, 0, errp)) {
         ram->mapped = true;
@@ -538,6 +577,10 @@ void sdm_remote_ram_remove(SDMRemoteRAM *ram)
 {
     if (ram->window) {
         memory_region_del_subregion(ram->window, &ram->mr);
+    }
+    if (ram->coherent) {
+        memory_region_del_subregion(&ram->mr, &ram->island);
+        g_clear_pointer(&ram->coherent, sdm_coherent_unref);
     }
     sdm_remote_ram_unref(ram);
 }

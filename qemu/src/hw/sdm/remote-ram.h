@@ -50,6 +50,7 @@ struct SDMRemoteRequest {
  * sdm_remote_ram_new - create the region of a slave. Main loop.
  * @owner: not a device: the memory core would refuse a second vCPU
  * @size: bytes
+ * @coherent: size of the region at its end of which both sides have a copy
  * @fd: file with the RAM, which becomes the region's; -1 to forward accesses
  * @peer: connection to the slave
  * @timeout_ms: a slave that does not answer for so long is dropped
@@ -57,7 +58,8 @@ struct SDMRemoteRequest {
  * @opaque: its first argument
  * @errp: set if the file cannot be mapped
  */
-SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size, int fd,
+SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size,
+                                 uint32_t coherent, int fd,
                                  MultiSocketPeer *peer, unsigned timeout_ms,
                                  SDMRemoteRAMError *error, void *opaque,
                                  Error **errp);
@@ -104,6 +106,9 @@ const char *sdm_remote_ram_placed(SDMRemoteRAM *ram,
 /* There was no answer in time. Any thread. */
 void sdm_remote_ram_fail(SDMRemoteRAM *ram);
 
+/* The region of which both sides have a copy, or NULL. */
+struct SDMCoherent *sdm_remote_ram_coherent(SDMRemoteRAM *ram);
+uint32_t sdm_remote_ram_coherent_size(const SDMRemoteRAM *ram);
 /* The RAM itself if it is mapped, or NULL. */
 void *sdm_remote_ram_host(SDMRemoteRAM *ram);
 uint64_t sdm_remote_ram_size(SDMRemoteRAM *ram);

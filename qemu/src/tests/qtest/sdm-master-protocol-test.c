@@ -584,7 +584,7 @@ static void test_link_frames(void)
     expect_violation(fd, "handshake frame after the handshake");
 
     fd = raw_join(rig);
-    raw_send_header(fd, 0x0105, 0, 0, 0, 0);
+    raw_send_header(fd, 0x0106, 0, 0, 0, 0);
     expect_violation(fd, "unknown frame type");
 
     fd = raw_join(rig);

@@ -29,8 +29,17 @@ static GByteArray *collect(Copy *copy)
 
 static void apply(Copy *copy, GByteArray *changes)
 {
+    const uint8_t *record = changes->data;
+
     g_assert_null(sdm_diff_check(changes->data, changes->len, SIZE));
-    sdm_diff_apply(changes->data, changes->len, copy->mem, copy->twin);
+    while (record < changes->data + changes->len) {
+        uint32_t offset, length;
+
+        record = sdm_diff_record(record, &offset, &length);
+        memcpy(copy->mem + offset, record, length);
+        memcpy(copy->twin + offset, record, length);
+        record += length;
+    }
     g_byte_array_unref(changes);
 }
 

@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/units.h"
 #include "sdm/sdm-regs.h"
 #include "hw/sdm/proto.h"
 
@@ -89,6 +90,7 @@ static void test_header_limits(void)
         { 0x0102, 9, 0x100008, 1 },
         { 0x0103, 8, 8 },
         { 0x0104, 24, 24, 1 },
+        { 0x0105, 0, 0x10000 },
         { 0x0200, 32, 32 },
         { 0x0201, 0, 0 },
         { 0x0202, 0, 0 },
@@ -402,6 +404,20 @@ static void test_memory_section(void)
                                                                 sizeof(bytes),
                                                                 &mem));
     }
+
+    /* The coherent region is a part of the RAM. */
+    stl_le_p(bytes + 16, 0);
+    for (i = 0; i < 32; i++) {
+        stl_le_p(bytes + 20, 1u << i);
+        g_assert_true((i == 12) == !sdm_proto_parse_hello_memory(bytes,
+                                                                 sizeof(bytes),
+                                                                 &mem));
+    }
+    stq_le_p(bytes, 4 * MiB);
+    stl_le_p(bytes + 20, SDM_PROTO_MAX_COHERENT);
+    g_assert_null(sdm_proto_parse_hello_memory(bytes, sizeof(bytes), &mem));
+    stl_le_p(bytes + 20, SDM_PROTO_MAX_COHERENT + 4096);
+    g_assert_nonnull(sdm_proto_parse_hello_memory(bytes, sizeof(bytes), &mem));
 
     g_assert_true(memory_is_good(4096, 0));
     g_assert_true(memory_is_good(4096, 4096));

@@ -33,12 +33,13 @@ bool memory_backend_network_is_master(const MemoryBackendNetwork *nm);
 bool memory_backend_network_window(MemoryBackendNetwork *nm, uint64_t *base,
                                    uint64_t *size);
 
-/* The RAM of a connected slave. */
+/* The RAM of a connected slave, or of this one. */
 typedef struct SDMSlaveMemory {
     uint64_t offset; /* in the window */
     uint64_t size;
     uint64_t base;   /* in the slave's own map */
     bool mapped;     /* the window shows the RAM itself */
+    uint32_t coherent; /* size of the region at its end */
 } SDMSlaveMemory;
 
 /* Main loop. False if slave @id is not connected or has no RAM to see. */
@@ -54,6 +55,15 @@ unsigned memory_backend_network_timeout(const MemoryBackendNetwork *nm);
 
 /* Main loop. The notifier runs there too, after a failed access. */
 SDMWindowErrors memory_backend_network_errors(MemoryBackendNetwork *nm);
+/* The RAM of this slave; it has no offset. False on a master. */
+bool memory_backend_network_own(MemoryBackendNetwork *nm,
+                                SDMSlaveMemory *memory);
+/*
+ * What machine @id and this one have a copy each of, or NULL. Valid as long as
+ * the connection is.
+ */
+struct SDMCoherent *memory_backend_network_coherent(MemoryBackendNetwork *nm,
+                                                    uint32_t id);
 /* Number of failed accesses to the RAM of slave @id. */
 uint32_t memory_backend_network_slave_errors(MemoryBackendNetwork *nm,
                                              uint32_t id);

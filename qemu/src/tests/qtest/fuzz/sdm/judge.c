@@ -406,6 +406,9 @@ void judge_sent(Judge *judge, const struct sdm_proto_header *header,
             break;
         case SDM_PROTO_BYE:
             break;
+        case SDM_PROTO_MEM_DIFF:
+            crime = "changes of a region that there is not";
+            break;
         case SDM_PROTO_HELLO:
         case SDM_PROTO_WELCOME:
         case SDM_PROTO_REJECT:

@@ -53,7 +53,7 @@ static void try_hello_memory(const uint8_t *body, size_t length)
     if (body && !sdm_proto_parse_hello_memory(body, length, &m)) {
         g_assert(m.size && m.base + (m.size - 1) >= m.base);
         sdm_proto_add_hello_memory(again, &m);
-        g_assert(!memcmp(again->data, body, sizeof(m) - sizeof(m.reserved)));
+        g_assert(!memcmp(again->data, body, sizeof(m)));
     }
 }
 
