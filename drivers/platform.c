@@ -11,6 +11,7 @@
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/pm.h>
+#include <linux/printk.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -243,7 +244,11 @@ static int sdm_plat_send(struct sdm_device *sdm, u32 dest, u32 signal,
 	unsigned int i;
 	u32 result;
 
-	spin_lock_irqsave(&plat->tx_lock, flags);
+	/* In a panic the holder of the lock may be stopped for ever. */
+	if (!oops_in_progress)
+		spin_lock_irqsave(&plat->tx_lock, flags);
+	else if (!spin_trylock_irqsave(&plat->tx_lock, flags))
+		return -EAGAIN;
 	/* The registers are zero: each doorbell clears them. */
 	for (i = 0; i < ARRAY_SIZE(regs); i++) {
 		u32 half = i % 2 ? upper_32_bits(payload[i / 2]) :

@@ -355,6 +355,7 @@ int sdm_send(struct sdm_peer *peer, const struct sdm_client *client, u32 signal,
 	     const u64 *payload);
 int sdm_send_timeout(struct sdm_peer *peer, const struct sdm_client *client,
 		     u32 signal, const u64 *payload, unsigned long timeout);
+int sdm_send_panic(struct sdm_peer *peer, u32 signal, const u64 *payload);
 int sdm_boot(struct sdm_peer *peer, const struct sdm_client *client, u64 entry,
 	     u64 dtb, unsigned long timeout);
 int sdm_reset(struct sdm_peer *peer, const struct sdm_client *client,

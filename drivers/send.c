@@ -54,6 +54,27 @@ int sdm_send(struct sdm_peer *peer, const struct sdm_client *client, u32 signal,
 }
 EXPORT_SYMBOL_GPL(sdm_send);
 
+/**
+ * sdm_send_panic() - send a signal from a kernel that panics
+ * @peer: to whom
+ * @signal: number of the signal
+ * @payload: %SDM_MSG_WORDS words to deliver with it
+ *
+ * As sdm_send(), but whoever owns the signal, and without waiting for locks:
+ * who holds them may never go on.
+ *
+ * Return: as sdm_send().
+ */
+int sdm_send_panic(struct sdm_peer *peer, u32 signal, const u64 *payload)
+{
+	if (signal >= SDM_NUM_SIGNALS)
+		return -ENOENT;
+	wmb(); /* as in sdm_send() */
+
+	return sdm_hw_send(peer->sdm, peer->id, signal, payload);
+}
+EXPORT_SYMBOL_GPL(sdm_send_panic);
+
 /* Tries to send: the condition of a wait. What goes wrong ends it, too. */
 static bool sdm_send_tried(struct sdm_peer *peer,
 			   const struct sdm_client *client, u32 signal,
