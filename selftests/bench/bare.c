@@ -13,21 +13,7 @@
 
 #include <sdm/sdm-regs.h>
 
-/* QEMU's "virt" board: the first sdm-platform device, its interrupt, the GIC. */
-#define SDM_BASE	0x0c000000
-#define SDM_IRQ		(32 + 112)
-#define UART_BASE	0x09000000
-#define GICD_BASE	0x08000000
-#define GICC_BASE	0x08010000
-
-#define GICD_CTLR	(GICD_BASE + 0x000)
-#define GICD_ISENABLER	(GICD_BASE + 0x100)
-#define GICD_IPRIORITYR	(GICD_BASE + 0x400)
-#define GICD_ITARGETSR	(GICD_BASE + 0x800)
-#define GICC_CTLR	(GICC_BASE + 0x00)
-#define GICC_PMR	(GICC_BASE + 0x04)
-
-#define PSCI_SYSTEM_OFF	0x84000008
+#include "../board-arm.h"
 
 /* The slave that the master boots, and a signal with no action of its own. */
 #define SLAVE		1
@@ -41,26 +27,6 @@
 #define TRAPS		64
 
 static uint32_t samples[RUNS];
-
-static uint32_t load(uint32_t address)
-{
-	return *(volatile uint32_t *)address;
-}
-
-static void store(uint32_t address, uint32_t value)
-{
-	*(volatile uint32_t *)address = value;
-}
-
-static uint32_t sdm_read(uint32_t reg)
-{
-	return load(SDM_BASE + reg);
-}
-
-static void sdm_write(uint32_t reg, uint32_t value)
-{
-	store(SDM_BASE + reg, value);
-}
 
 static void put_char(char c)
 {
@@ -86,21 +52,12 @@ static void put_number(uint32_t value)
 		put_char(digits[--n]);
 }
 
-static void __attribute__((noreturn)) power_off(void)
-{
-	register uint32_t function asm("r0") = PSCI_SYSTEM_OFF;
-
-	asm volatile(".arch_extension virt\n\thvc #0" : : "r" (function));
-	for (;;)
-		;
-}
-
 static void __attribute__((noreturn)) fail(const char *text)
 {
 	put_text("failed: ");
 	put_text(text);
 	put_text("\r\n");
-	power_off();
+	psci(PSCI_SYSTEM_OFF);
 }
 
 /* The generic timer: 32 bits of it are enough for what is timed here. */
@@ -118,35 +75,6 @@ static uint32_t tick_ns(void)
 
 	asm volatile("mrc p15, 0, %0, c14, c0, 0" : "=r" (frequency));
 	return 1000000000 / frequency;
-}
-
-/*
- * The interrupt reaches the CPU but is masked there: it ends WFI and nothing
- * else. It goes away when the signal that caused it is taken.
- */
-static void enable_interrupt(void)
-{
-	asm volatile("cpsid if");
-	store(GICD_ITARGETSR + SDM_IRQ, 0x01010101);
-	store(GICD_IPRIORITYR + SDM_IRQ, 0);
-	store(GICD_ISENABLER + SDM_IRQ / 32 * 4, 1 << SDM_IRQ % 32);
-	store(GICD_CTLR, 1);
-	store(GICC_PMR, 0xff);
-	store(GICC_CTLR, 1);
-	sdm_write(SDM_REG_CONTROL, SDM_CTRL_RESET);
-	sdm_write(SDM_REG_IRQ_ENABLE, SDM_IRQ_RX);
-	sdm_write(SDM_REG_CONTROL, SDM_CTRL_ENABLE);
-}
-
-static uint32_t receive(void)
-{
-	uint32_t head;
-
-	do {
-		asm volatile("wfi" : : : "memory");
-		head = sdm_read(SDM_REG_RX_HEAD);
-	} while (!(head & SDM_RX_VALID));
-	return head;
 }
 
 static void __attribute__((noreturn)) slave(void)
@@ -273,5 +201,5 @@ int main(uint32_t start, uint32_t end)
 	measure("self", run_self, 1);
 	measure("signal", run_signal, 1);
 	put_text("done\r\n");
-	power_off();
+	psci(PSCI_SYSTEM_OFF);
 }
