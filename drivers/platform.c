@@ -230,7 +230,7 @@ static void sdm_plat_enable(struct sdm_device *sdm, bool on)
 	}
 }
 
-static int sdm_plat_send(struct sdm_device *sdm, u32 dest, u32 signal,
+static u32 sdm_plat_ring(struct sdm_plat *plat, u32 dest, u32 signal,
 			 const u64 *payload)
 {
 	static const u32 regs[] = {
@@ -239,16 +239,10 @@ static int sdm_plat_send(struct sdm_device *sdm, u32 dest, u32 signal,
 		SDM_REG_TX_DATA1_LO,
 		SDM_REG_TX_DATA1_HI,
 	};
-	struct sdm_plat *plat = sdm->priv;
-	unsigned long flags;
 	unsigned int i;
-	u32 result;
 
-	/* In a panic the holder of the lock may be stopped for ever. */
-	if (!oops_in_progress)
-		spin_lock_irqsave(&plat->tx_lock, flags);
-	else if (!spin_trylock_irqsave(&plat->tx_lock, flags))
-		return -EAGAIN;
+	lockdep_assert_held(&plat->tx_lock);
+
 	/* The registers are zero: each doorbell clears them. */
 	for (i = 0; i < ARRAY_SIZE(regs); i++) {
 		u32 half = i % 2 ? upper_32_bits(payload[i / 2]) :
@@ -259,8 +253,28 @@ static int sdm_plat_send(struct sdm_device *sdm, u32 dest, u32 signal,
 	}
 	sdm_plat_write(plat, SDM_REG_TX_DOORBELL,
 		       SDM_TX_DOORBELL(dest, signal));
-	result = sdm_plat_read(plat, SDM_REG_TX_STATUS);
-	spin_unlock_irqrestore(&plat->tx_lock, flags);
+
+	return sdm_plat_read(plat, SDM_REG_TX_STATUS);
+}
+
+static int sdm_plat_send(struct sdm_device *sdm, u32 dest, u32 signal,
+			 const u64 *payload)
+{
+	struct sdm_plat *plat = sdm->priv;
+	unsigned long flags;
+	u32 result;
+
+	if (oops_in_progress) {
+		/* The holder of the lock may be stopped for ever. */
+		if (!spin_trylock_irqsave(&plat->tx_lock, flags))
+			return -EAGAIN;
+		result = sdm_plat_ring(plat, dest, signal, payload);
+		spin_unlock_irqrestore(&plat->tx_lock, flags);
+	} else {
+		spin_lock_irqsave(&plat->tx_lock, flags);
+		result = sdm_plat_ring(plat, dest, signal, payload);
+		spin_unlock_irqrestore(&plat->tx_lock, flags);
+	}
 
 	switch (result) {
 	case SDM_TX_OK:

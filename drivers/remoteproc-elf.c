@@ -25,16 +25,12 @@
 
 #define SDM_ELF_TABLE ".resource_table"
 
-/* What is needed of the file's header, in one form for both classes. */
+/* The file. Headers of both classes are read into the wide form. */
 struct sdm_elf_file {
 	const u8 *data;
 	size_t size;
 	bool wide;
-	u64 phoff;
-	u64 shoff;
-	u16 phnum;
-	u16 shnum;
-	u16 shstrndx;
+	Elf64_Ehdr header;
 };
 
 static bool sdm_elf_has(const struct sdm_elf_file *file, u64 offset, u64 len)
@@ -42,43 +38,90 @@ static bool sdm_elf_has(const struct sdm_elf_file *file, u64 offset, u64 len)
 	return sdm_range_fits(offset, len, file->size);
 }
 
-/* A number of the file, in its own byte order and at any address. */
-static u64 sdm_elf_read(const struct sdm_elf_file *file, u64 offset,
-			size_t size)
+static size_t sdm_elf_ehdr_size(const struct sdm_elf_file *file)
 {
-	const u8 *p = file->data + offset;
-	u16 half;
-	u32 word;
-	u64 wide;
-
-	switch (size) {
-	case sizeof(half):
-		memcpy(&half, p, sizeof(half));
-		return half;
-	case sizeof(word):
-		memcpy(&word, p, sizeof(word));
-		return word;
-	default:
-		memcpy(&wide, p, sizeof(wide));
-		return wide;
-	}
+	return file->wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
 }
 
-/* A member of Elf32_x or Elf64_x at @base of the file. */
-#define SDM_ELF_GET(file, base, name, member)				\
-	((file)->wide ?							\
-	 sdm_elf_read(file, (base) + offsetof(Elf64_##name, member),	\
-		      sizeof_field(Elf64_##name, member)) :		\
-	 sdm_elf_read(file, (base) + offsetof(Elf32_##name, member),	\
-		      sizeof_field(Elf32_##name, member)))
+static size_t sdm_elf_phdr_size(const struct sdm_elf_file *file)
+{
+	return file->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+}
 
-#define SDM_ELF_SIZE(file, name)					\
-	((file)->wide ? sizeof(Elf64_##name) : sizeof(Elf32_##name))
+static size_t sdm_elf_shdr_size(const struct sdm_elf_file *file)
+{
+	return file->wide ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
+}
+
+/* Those members that are used. Headers may be at any address. */
+static void sdm_elf_read_ehdr(struct sdm_elf_file *file)
+{
+	Elf64_Ehdr *header = &file->header;
+	Elf32_Ehdr narrow;
+
+	if (file->wide) {
+		memcpy(header, file->data, sizeof(*header));
+		return;
+	}
+	memcpy(&narrow, file->data, sizeof(narrow));
+	header->e_type = narrow.e_type;
+	header->e_machine = narrow.e_machine;
+	header->e_entry = narrow.e_entry;
+	header->e_phoff = narrow.e_phoff;
+	header->e_shoff = narrow.e_shoff;
+	header->e_phentsize = narrow.e_phentsize;
+	header->e_phnum = narrow.e_phnum;
+	header->e_shentsize = narrow.e_shentsize;
+	header->e_shnum = narrow.e_shnum;
+	header->e_shstrndx = narrow.e_shstrndx;
+}
+
+static Elf64_Phdr sdm_elf_phdr(const struct sdm_elf_file *file, u16 i)
+{
+	const u8 *from = file->data + file->header.e_phoff +
+			 i * sdm_elf_phdr_size(file);
+	Elf64_Phdr wide = {};
+	Elf32_Phdr narrow;
+
+	if (file->wide) {
+		memcpy(&wide, from, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, from, sizeof(narrow));
+	wide.p_type = narrow.p_type;
+	wide.p_offset = narrow.p_offset;
+	wide.p_vaddr = narrow.p_vaddr;
+	wide.p_paddr = narrow.p_paddr;
+	wide.p_filesz = narrow.p_filesz;
+	wide.p_memsz = narrow.p_memsz;
+
+	return wide;
+}
+
+static Elf64_Shdr sdm_elf_shdr(const struct sdm_elf_file *file, u16 i)
+{
+	const u8 *from = file->data + file->header.e_shoff +
+			 i * sdm_elf_shdr_size(file);
+	Elf64_Shdr wide = {};
+	Elf32_Shdr narrow;
+
+	if (file->wide) {
+		memcpy(&wide, from, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, from, sizeof(narrow));
+	wide.sh_name = narrow.sh_name;
+	wide.sh_addr = narrow.sh_addr;
+	wide.sh_offset = narrow.sh_offset;
+	wide.sh_size = narrow.sh_size;
+
+	return wide;
+}
 
 static const char *sdm_elf_header(struct sdm_elf_file *file,
 				  struct sdm_elf *elf)
 {
-	u16 type;
+	const Elf64_Ehdr *header = &file->header;
 
 	if (!sdm_elf_has(file, 0, EI_NIDENT) ||
 	    memcmp(file->data, ELFMAG, SELFMAG))
@@ -89,45 +132,38 @@ static const char *sdm_elf_header(struct sdm_elf_file *file,
 	    file->data[EI_CLASS] != ELFCLASS64)
 		return "it is neither of 32 nor of 64 bits";
 	file->wide = file->data[EI_CLASS] == ELFCLASS64;
-	if (!sdm_elf_has(file, 0, SDM_ELF_SIZE(file, Ehdr)))
+	if (!sdm_elf_has(file, 0, sdm_elf_ehdr_size(file)))
 		return "its header is truncated";
-
-	type = SDM_ELF_GET(file, 0, Ehdr, e_type);
-	file->phoff = SDM_ELF_GET(file, 0, Ehdr, e_phoff);
-	file->phnum = SDM_ELF_GET(file, 0, Ehdr, e_phnum);
-	file->shoff = SDM_ELF_GET(file, 0, Ehdr, e_shoff);
-	file->shnum = SDM_ELF_GET(file, 0, Ehdr, e_shnum);
-	file->shstrndx = SDM_ELF_GET(file, 0, Ehdr, e_shstrndx);
+	sdm_elf_read_ehdr(file);
 	elf->wide = file->wide;
-	elf->machine = SDM_ELF_GET(file, 0, Ehdr, e_machine);
-	elf->entry = SDM_ELF_GET(file, 0, Ehdr, e_entry);
+	elf->machine = header->e_machine;
+	elf->entry = header->e_entry;
 
-	if (type != ET_EXEC && type != ET_DYN)
+	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
 		return "it is not linked";
-	if (SDM_ELF_GET(file, 0, Ehdr, e_phentsize) !=
-	    SDM_ELF_SIZE(file, Phdr))
+	if (header->e_phentsize != sdm_elf_phdr_size(file))
 		return "its program headers have a wrong size";
-	if (!sdm_elf_has(file, file->phoff,
-			 (u64)file->phnum * SDM_ELF_SIZE(file, Phdr)))
+	if (!sdm_elf_has(file, header->e_phoff,
+			 header->e_phnum * sdm_elf_phdr_size(file)))
 		return "its program headers are truncated";
-	if (file->shnum && SDM_ELF_GET(file, 0, Ehdr, e_shentsize) !=
-			   SDM_ELF_SIZE(file, Shdr))
+	if (!header->e_shnum)
+		return NULL;
+	if (header->e_shentsize != sdm_elf_shdr_size(file))
 		return "its section headers have a wrong size";
-	if (!sdm_elf_has(file, file->shoff,
-			 (u64)file->shnum * SDM_ELF_SIZE(file, Shdr)))
+	if (!sdm_elf_has(file, header->e_shoff,
+			 header->e_shnum * sdm_elf_shdr_size(file)))
 		return "its section headers are truncated";
 
 	return NULL;
 }
 
-static const char *sdm_elf_load(struct sdm_elf_file *file, u64 phdr,
-				struct sdm_elf *elf)
+static const char *sdm_elf_load(const struct sdm_elf_file *file,
+				const Elf64_Phdr *phdr, struct sdm_elf *elf)
 {
-	u64 offset = SDM_ELF_GET(file, phdr, Phdr, p_offset);
 	struct sdm_elf_segment segment = {
-		.address = SDM_ELF_GET(file, phdr, Phdr, p_paddr),
-		.file_size = SDM_ELF_GET(file, phdr, Phdr, p_filesz),
-		.mem_size = SDM_ELF_GET(file, phdr, Phdr, p_memsz),
+		.address = phdr->p_paddr,
+		.file_size = phdr->p_filesz,
+		.mem_size = phdr->p_memsz,
 	};
 	unsigned int i;
 
@@ -135,13 +171,13 @@ static const char *sdm_elf_load(struct sdm_elf_file *file, u64 phdr,
 		return NULL;
 	if (segment.file_size > segment.mem_size)
 		return "a segment is larger in the file than in memory";
-	if (!sdm_elf_has(file, offset, segment.file_size))
+	if (!sdm_elf_has(file, phdr->p_offset, segment.file_size))
 		return "a segment is truncated";
 	if (segment.address > U64_MAX - segment.mem_size)
 		return "a segment exceeds all addresses";
 	if (elf->num_segments == SDM_ELF_MAX_SEGMENTS)
 		return "it has too many segments";
-	segment.data = file->data + offset;
+	segment.data = file->data + phdr->p_offset;
 
 	for (i = 0; i < elf->num_segments; i++) {
 		const struct sdm_elf_segment *other = &elf->segments[i];
@@ -176,11 +212,11 @@ static void sdm_elf_take_note(struct sdm_elf *elf, const u8 *name,
 		elf->dump = part;
 }
 
-static const char *sdm_elf_notes(struct sdm_elf_file *file, u64 phdr,
-				 struct sdm_elf *elf)
+static const char *sdm_elf_notes(const struct sdm_elf_file *file,
+				 const Elf64_Phdr *phdr, struct sdm_elf *elf)
 {
-	u64 offset = SDM_ELF_GET(file, phdr, Phdr, p_offset);
-	u64 left = SDM_ELF_GET(file, phdr, Phdr, p_filesz);
+	u64 offset = phdr->p_offset;
+	u64 left = phdr->p_filesz;
 
 	if (!sdm_elf_has(file, offset, left))
 		return "its notes are truncated";
@@ -210,23 +246,21 @@ static const char *sdm_elf_notes(struct sdm_elf_file *file, u64 phdr,
 }
 
 /* The CPUs start without translation, e_entry is a virtual address. */
-static bool sdm_elf_find_entry(struct sdm_elf_file *file, u64 phdr,
+static bool sdm_elf_find_entry(const Elf64_Phdr *phdr,
 			       const struct sdm_elf *elf, u64 *entry)
 {
-	u64 vaddr = SDM_ELF_GET(file, phdr, Phdr, p_vaddr);
 	/* Bit 0 says Thumb. */
 	u64 thumb = elf->machine == EM_ARM ? elf->entry & 1 : 0;
-	u64 offset = elf->entry - thumb - vaddr;
+	u64 offset = elf->entry - thumb - phdr->p_vaddr;
 
-	if (elf->entry - thumb < vaddr ||
-	    offset >= SDM_ELF_GET(file, phdr, Phdr, p_memsz))
+	if (elf->entry - thumb < phdr->p_vaddr || offset >= phdr->p_memsz)
 		return false;
-	*entry = SDM_ELF_GET(file, phdr, Phdr, p_paddr) + offset + thumb;
+	*entry = phdr->p_paddr + offset + thumb;
 
 	return true;
 }
 
-static const char *sdm_elf_segments(struct sdm_elf_file *file,
+static const char *sdm_elf_segments(const struct sdm_elf_file *file,
 				    struct sdm_elf *elf)
 {
 	bool has_entry = false;
@@ -234,18 +268,18 @@ static const char *sdm_elf_segments(struct sdm_elf_file *file,
 	u64 entry = 0;
 	unsigned int i;
 
-	for (i = 0; i < file->phnum; i++) {
-		u64 phdr = file->phoff + i * SDM_ELF_SIZE(file, Phdr);
+	for (i = 0; i < file->header.e_phnum; i++) {
+		Elf64_Phdr phdr = sdm_elf_phdr(file, i);
 
-		switch (SDM_ELF_GET(file, phdr, Phdr, p_type)) {
+		switch (phdr.p_type) {
 		case PT_LOAD:
-			wrong = sdm_elf_load(file, phdr, elf);
+			wrong = sdm_elf_load(file, &phdr, elf);
 			if (!has_entry)
-				has_entry = sdm_elf_find_entry(file, phdr, elf,
+				has_entry = sdm_elf_find_entry(&phdr, elf,
 							       &entry);
 			break;
 		case PT_NOTE:
-			wrong = sdm_elf_notes(file, phdr, elf);
+			wrong = sdm_elf_notes(file, &phdr, elf);
 			break;
 		default:
 			wrong = NULL;
@@ -293,40 +327,37 @@ static const char *sdm_elf_check_table(const struct sdm_elf_part *part)
 }
 
 /* Names are compared only as far as there are any. */
-static bool sdm_elf_is_table(struct sdm_elf_file *file, u64 shdr)
+static bool sdm_elf_is_table(const struct sdm_elf_file *file,
+			     const Elf64_Shdr *names, const Elf64_Shdr *shdr)
 {
-	u64 names = file->shoff + file->shstrndx * SDM_ELF_SIZE(file, Shdr);
-	u64 size = SDM_ELF_GET(file, names, Shdr, sh_size);
-	u64 offset = SDM_ELF_GET(file, names, Shdr, sh_offset);
-	u64 name = SDM_ELF_GET(file, shdr, Shdr, sh_name);
-
-	return sdm_elf_has(file, offset, size) &&
-	       sdm_range_fits(name, sizeof(SDM_ELF_TABLE), size) &&
-	       !memcmp(file->data + offset + name, SDM_ELF_TABLE,
-		       sizeof(SDM_ELF_TABLE));
+	return sdm_elf_has(file, names->sh_offset, names->sh_size) &&
+	       sdm_range_fits(shdr->sh_name, sizeof(SDM_ELF_TABLE),
+			      names->sh_size) &&
+	       !memcmp(file->data + names->sh_offset + shdr->sh_name,
+		       SDM_ELF_TABLE, sizeof(SDM_ELF_TABLE));
 }
 
-static const char *sdm_elf_find_table(struct sdm_elf_file *file,
+static const char *sdm_elf_find_table(const struct sdm_elf_file *file,
 				      struct sdm_elf *elf)
 {
+	const Elf64_Ehdr *header = &file->header;
+	Elf64_Shdr names, shdr;
 	unsigned int i;
 
-	if (file->shstrndx >= file->shnum)
+	if (header->e_shstrndx >= header->e_shnum)
 		return NULL;
+	names = sdm_elf_shdr(file, header->e_shstrndx);
 
-	for (i = 0; i < file->shnum; i++) {
-		u64 shdr = file->shoff + i * SDM_ELF_SIZE(file, Shdr);
-		u64 offset = SDM_ELF_GET(file, shdr, Shdr, sh_offset);
-		u64 size = SDM_ELF_GET(file, shdr, Shdr, sh_size);
-
-		if (!sdm_elf_is_table(file, shdr))
+	for (i = 0; i < header->e_shnum; i++) {
+		shdr = sdm_elf_shdr(file, i);
+		if (!sdm_elf_is_table(file, &names, &shdr))
 			continue;
-		if (!sdm_elf_has(file, offset, size))
+		if (!sdm_elf_has(file, shdr.sh_offset, shdr.sh_size))
 			return "its resource table is truncated";
 		elf->table = (struct sdm_elf_part){
-			.data = file->data + offset,
-			.size = size,
-			.address = SDM_ELF_GET(file, shdr, Shdr, sh_addr),
+			.data = file->data + shdr.sh_offset,
+			.size = shdr.sh_size,
+			.address = shdr.sh_addr,
 		};
 		return sdm_elf_check_table(&elf->table);
 	}

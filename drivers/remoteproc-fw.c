@@ -7,7 +7,9 @@
 #include <linux/elf.h>
 #include <linux/err.h>
 #include <linux/firmware.h>
+#include <linux/lockdep.h>
 #include <linux/minmax.h>
+#include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -17,10 +19,26 @@
 #include "remoteproc-elf.h"
 #include "remoteproc.h"
 
+/* Traces are not larger than this. */
+#define SDM_RPROC_COPY SZ_64K
 /* What is written between two looks whether to go on. */
 #define SDM_RPROC_PIECE SZ_1M
 /* Zeros are written from a buffer of this size. */
 #define SDM_RPROC_ZEROS SZ_64K
+
+/**
+ * struct sdm_rproc_copy - copy of a part of the slave's memory
+ * @node: in sdm_rproc.copies
+ * @da: its address
+ * @len: its size
+ * @data: contents, as of the latest look
+ */
+struct sdm_rproc_copy {
+	struct list_head node;
+	u64 da;
+	size_t len;
+	u8 data[];
+};
 
 /* Is that all in the RAM of the slave? */
 static bool sdm_rproc_in_ram(const struct sdm_rproc *priv, u64 address,
@@ -406,4 +424,60 @@ int sdm_rproc_push_table(struct sdm_rproc *priv)
 			      rproc->table_sz);
 
 	return ret ? ret : sdm_window_flush(priv->peer);
+}
+
+static struct sdm_rproc_copy *sdm_rproc_get_copy(struct sdm_rproc *priv, u64 da,
+						 size_t len)
+{
+	struct sdm_rproc_copy *copy;
+
+	lockdep_assert_held(&priv->copies_lock);
+
+	list_for_each_entry(copy, &priv->copies, node) {
+		if (copy->da == da && copy->len == len)
+			return copy;
+	}
+	copy = kzalloc(struct_size(copy, data, len), GFP_KERNEL);
+	if (copy) {
+		copy->da = da;
+		copy->len = len;
+		list_add(&copy->node, &priv->copies);
+	}
+
+	return copy;
+}
+
+/*
+ * For whoever reads a trace buffer: the framework takes plain memory, and that
+ * of a slave is behind a network. Each look makes the copy a fresh one. Copies
+ * stay until traces have been removed.
+ */
+void *sdm_rproc_da_to_va(struct rproc *rproc, u64 da, size_t len,
+			 bool *is_iomem)
+{
+	struct sdm_rproc *priv = rproc->priv;
+	struct sdm_rproc_copy *copy = NULL;
+
+	mutex_lock(&priv->copies_lock);
+	if (len <= SDM_RPROC_COPY && sdm_rproc_in_ram(priv, da, len))
+		copy = sdm_rproc_get_copy(priv, da, len);
+	/* What cannot be read stays as it was. */
+	if (copy)
+		sdm_window_read(priv->peer, da - priv->mem_base, copy->data,
+				len);
+	mutex_unlock(&priv->copies_lock);
+
+	return copy ? copy->data : NULL;
+}
+
+void sdm_rproc_free_copies(struct sdm_rproc *priv)
+{
+	struct sdm_rproc_copy *copy, *next;
+
+	mutex_lock(&priv->copies_lock);
+	list_for_each_entry_safe(copy, next, &priv->copies, node) {
+		list_del(&copy->node);
+		kfree(copy);
+	}
+	mutex_unlock(&priv->copies_lock);
 }

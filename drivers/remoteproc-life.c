@@ -76,6 +76,7 @@ int sdm_rproc_prepare(struct rproc *rproc)
 	bool attach = rproc->state == RPROC_DETACHED;
 	struct sdm_rproc *priv = rproc->priv;
 	struct sdm_peer_status status;
+	bool running;
 	int ret;
 
 	ret = sdm_rproc_renew(priv);
@@ -91,7 +92,8 @@ int sdm_rproc_prepare(struct rproc *rproc)
 	ret = sdm_peer_get_status(priv->peer, &status);
 	if (ret)
 		goto err_release;
-	if (attach != (status.link.state == SDM_PEER_RUNNING)) {
+	running = status.link.state == SDM_PEER_RUNNING;
+	if (attach != running) {
 		dev_err(&rproc->dev, "somebody else has just %s it\n",
 			attach ? "stopped" : "started");
 		ret = -EBUSY;
@@ -114,6 +116,7 @@ int sdm_rproc_unprepare(struct rproc *rproc)
 
 	sdm_release_signal(priv->peer, SDM_RPROC_SIGNAL, &sdm_rproc_client);
 	sdm_release_peer(priv->peer, &sdm_rproc_client);
+	sdm_rproc_free_copies(priv);
 	/* Whatever it is doing now. */
 	sdm_rproc_queue_check(priv);
 
@@ -211,25 +214,34 @@ unsigned long sdm_rproc_panic(struct rproc *rproc)
 	return 0;
 }
 
+/* Can it be shut down? Older kernels do not stop what has crashed. */
+static bool sdm_rproc_is_up(struct rproc *rproc)
+{
+	bool up;
+
+	mutex_lock(&rproc->lock);
+	if (rproc->state == RPROC_CRASHED)
+		rproc->state = RPROC_RUNNING;
+	up = rproc->state == RPROC_RUNNING || rproc->state == RPROC_ATTACHED;
+	mutex_unlock(&rproc->lock);
+
+	return up;
+}
+
 /*
  * Whoever has started it more than once has to stop it as often; this is for
  * all of them. Not with signals pending: they would interrupt it.
  */
 static void sdm_rproc_shut_down(struct rproc *rproc)
 {
-	unsigned int state;
-
-	do {
-		state = READ_ONCE(rproc->state);
-		if (state != RPROC_RUNNING && state != RPROC_ATTACHED &&
-		    state != RPROC_CRASHED)
-			return;
-	} while (!rproc_shutdown(rproc));
+	while (sdm_rproc_is_up(rproc) && !rproc_shutdown(rproc))
+		;
 }
 
 /*
  * After a recovery that has failed an rproc is offline but not free: a start
- * would do nothing and a stop would fail. A crashed one can be stopped.
+ * would do nothing and a stop would fail. One that is said to be up can be
+ * stopped.
  */
 static void sdm_rproc_mend(struct sdm_rproc *priv)
 {
@@ -242,7 +254,7 @@ static void sdm_rproc_mend(struct sdm_rproc *priv)
 		return;
 	}
 	dev_warn(&rproc->dev, "the recovery of %s has failed\n", rproc->name);
-	rproc->state = RPROC_CRASHED;
+	rproc->state = RPROC_RUNNING;
 	/* If it was the link's fault there is hope. */
 	priv->restart = !rproc->recovery_disabled &&
 			!sdm_peer_get_status(priv->peer, &status) &&

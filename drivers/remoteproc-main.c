@@ -34,6 +34,7 @@ static const struct rproc_ops sdm_rproc_ops = {
 	.get_boot_addr = sdm_rproc_get_boot_addr,
 	.parse_fw = sdm_rproc_parse_fw,
 	.load = sdm_rproc_load,
+	.da_to_va = sdm_rproc_da_to_va,
 	.panic = sdm_rproc_panic,
 };
 
@@ -74,6 +75,8 @@ static struct sdm_rproc *sdm_rproc_create(struct sdm_device *sdm, u32 id)
 	priv = rproc->priv;
 	priv->rproc = rproc;
 	priv->peer = peer;
+	mutex_init(&priv->copies_lock);
+	INIT_LIST_HEAD(&priv->copies);
 	INIT_WORK(&priv->check, sdm_rproc_check);
 	INIT_WORK(&priv->del, sdm_rproc_del);
 

@@ -5,6 +5,8 @@
 #ifndef _SDM_REMOTEPROC_H
 #define _SDM_REMOTEPROC_H
 
+#include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/remoteproc.h>
 #include <linux/workqueue.h>
 
@@ -18,6 +20,8 @@
  *	sdm_rproc_check()
  * @del: takes the rproc away, in a work item: there no signal interrupts
  * @going: the device goes: nothing is begun any more
+ * @copies_lock: protects @copies
+ * @copies: copies of parts of the slave's memory, for the framework to read
  *
  * The others are protected by the rproc's lock, which the framework holds when
  * it calls an operation.
@@ -36,6 +40,8 @@ struct sdm_rproc {
 	struct work_struct check;
 	struct work_struct del;
 	bool going;
+	struct mutex copies_lock; /* protects copies */
+	struct list_head copies;
 
 	u32 generation;
 	u64 mem_base;
@@ -57,6 +63,9 @@ u64 sdm_rproc_get_boot_addr(struct rproc *rproc, const struct firmware *fw);
 int sdm_rproc_parse_fw(struct rproc *rproc, const struct firmware *fw);
 int sdm_rproc_load(struct rproc *rproc, const struct firmware *fw);
 int sdm_rproc_push_table(struct sdm_rproc *priv);
+void *sdm_rproc_da_to_va(struct rproc *rproc, u64 da, size_t len,
+			 bool *is_iomem);
+void sdm_rproc_free_copies(struct sdm_rproc *priv);
 
 /* remoteproc-life.c: operations that deal with the slave, and its life */
 int sdm_rproc_prepare(struct rproc *rproc);
