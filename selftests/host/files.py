@@ -156,6 +156,10 @@ class Kit:
         initrd = self._write("foreign-initrd", other.read("master.cpio.gz"), cpio.compressed())
         self._make_master([("/root/foreign-zImage", other.path("zImage")), ("/root/foreign-initrd", initrd)])
 
+    def add_to_master(self, additions):
+        """Puts more into the master's initramfs, instead of what was added before: (path there, file here or bytes)."""
+        self._make_master(additions)
+
     def _make_master(self, additions=()):
         """An initramfs may be made of several archives: later ones add to and replace what earlier ones have."""
         cpio = Cpio()

@@ -14,6 +14,7 @@ from .ktap import Result
 from .machine import PATIENCE, TypedMachine
 from .pressure import Pressure
 from .rounds import Faults, FaultsDebug
+from .rproc import Rproc, RprocDebian, RprocDebug, RprocShared
 from .scenario import BOOT, Scenario
 
 # The prompt of the guests' shell, which asks for the cursor's position
@@ -842,6 +843,6 @@ class PlainDebug(Plain):
         self.chaos(master, slave)
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure,
-             Faults, Foreign, Debian, UnixDebian, PlainDebian, SharedDebian, Debug, UnixDebug, PlainDebug, SharedDebug,
-             FaultsDebug, ModulesDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, Rproc, RprocShared, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages,
+             Life, Pressure, Faults, Foreign, Debian, RprocDebian, UnixDebian, PlainDebian, SharedDebian, Debug,
+             RprocDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
