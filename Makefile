@@ -51,6 +51,9 @@ images:
 demo: qemu images
 	@$(top)/scripts/demo
 
+demo-rproc: qemu images
+	@$(top)/scripts/demo --rproc
+
 bench: qemu images
 	@$(top)/scripts/bench
 
@@ -84,6 +87,7 @@ help:
 	@echo '  qemu             QEMU with the SDM devices: build/qemu-system-arm'
 	@echo '  images           kernels and initramfs of master and slave: build/images'
 	@echo '  demo             a master boots a slave, to watch; INTERACTIVE=1 leaves you in its shell'
+	@echo '  demo-rproc       the same by the remoteproc framework; the slave reboots and is started again'
 	@echo ''
 	@echo '  bench            speed, beside what the host can do at best; QUICK=1: a subset, REFRESH=1: new documents'
 	@echo '  check            all tests'
@@ -93,5 +97,5 @@ help:
 	@echo '  lint             style and static checks'
 	@echo '  clean, distclean'
 
-.PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo bench check lint \
+.PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo demo-rproc bench check lint \
 	nightly fuzz mutants clean distclean help
