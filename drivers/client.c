@@ -46,6 +46,8 @@ static void sdm_client_attach(struct sdm_device *sdm, struct sdm_client *client)
 			goto err_free;
 	}
 	list_add_tail_rcu(&att->node, &sdm->attachments);
+	if (client->added)
+		client->added(sdm, att->data);
 	return;
 
 err_free:

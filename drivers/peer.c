@@ -143,6 +143,21 @@ int sdm_peer_get_status(struct sdm_peer *peer, struct sdm_peer_status *status)
 }
 EXPORT_SYMBOL_GPL(sdm_peer_get_status);
 
+/**
+ * sdm_peer_get_link() - read the state of a peer's connection
+ * @peer: the peer
+ * @link: filled in
+ *
+ * Quicker than all of sdm_peer_get_status(). Any context but NMI.
+ *
+ * Return: 0, or -ENODEV if the hardware is gone.
+ */
+int sdm_peer_get_link(struct sdm_peer *peer, struct sdm_link *link)
+{
+	return sdm_hw_read_link(peer->sdm, peer->id, link);
+}
+EXPORT_SYMBOL_GPL(sdm_peer_get_link);
+
 static void sdm_peer_uevent(struct sdm_peer *peer, u32 state)
 {
 	char text[32];

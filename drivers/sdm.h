@@ -290,6 +290,7 @@ struct sdm_device {
  * struct sdm_client - a user of all SDM devices
  * @name: for messages
  * @add: a device has come; @data is handed to the other calls. Optional
+ * @added: from now on the other calls may come. Optional
  * @remove: the device goes: its hardware works until this returns
  * @signal: a signal arrived. Returns true if it was of use. Atomic, interrupts
  *	may be enabled or not. A signal with an owner is told to its owner only
@@ -300,11 +301,12 @@ struct sdm_device {
  *	sleep, but holds up other clients. Optional
  *
  * After @remove has been called no other call is running or will come for that
- * device. @add, @remove and @peer_changed never run at the same time.
+ * device. @add, @added, @remove and @peer_changed never run at the same time.
  */
 struct sdm_client {
 	const char *name;
 	int (*add)(struct sdm_device *sdm, void **data);
+	void (*added)(struct sdm_device *sdm, void *data);
 	void (*remove)(struct sdm_device *sdm, void *data);
 	bool (*signal)(struct sdm_device *sdm, void *data,
 		       const struct sdm_msg *msg);
@@ -341,6 +343,7 @@ int sdm_get_info(struct sdm_device *sdm, struct sdm_hw_info *info);
 struct sdm_peer *sdm_peer_get(struct sdm_device *sdm, u32 id);
 void sdm_peer_put(struct sdm_peer *peer);
 int sdm_peer_get_status(struct sdm_peer *peer, struct sdm_peer_status *status);
+int sdm_peer_get_link(struct sdm_peer *peer, struct sdm_link *link);
 
 int sdm_claim_peer(struct sdm_peer *peer, const struct sdm_client *client);
 void sdm_release_peer(struct sdm_peer *peer, const struct sdm_client *client);
