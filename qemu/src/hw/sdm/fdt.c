@@ -76,6 +76,8 @@ void sdm_fdt_add_device(void *fdt, const char *parent, PlatformBusDevice *pbus,
     qemu_fdt_add_subnode(fdt, node);
     qemu_fdt_setprop_string(fdt, node, "compatible", SDM_DT_COMPATIBLE);
     qemu_fdt_setprop_cells(fdt, node, "reg", addr, SDM_REGS_SIZE);
+    /* Each signal of each peer can be a mailbox: ID, number of the signal. */
+    qemu_fdt_setprop_cell(fdt, node, "#mbox-cells", 2);
     sdm_fdt_add_interrupt(fdt, parent, node, irq);
 
     foreach_dynamic_sysbus_device(sdm_fdt_count_device, &before);
