@@ -15,6 +15,10 @@ many=10
 some=5
 [ -z "${SDM_QUICK:-}" ] || many=4 some=2
 
+# Another client, which keeps the core
+mailbox=
+! grep -q '^sdm_mailbox ' /proc/modules || mailbox=sdm_mailbox
+
 loopback()
 {
 	"$tool" -w "$device" -n 1 -t 20 >"$work/events" &
@@ -51,9 +55,9 @@ result "sdm_platform, many times" reload_platform
 reload_all()
 {
 	for round in $(seq $some); do
-		rmmod sdm_test_mod sdm_platform sdm_core || return
+		rmmod sdm_test_mod ${mailbox:+"$mailbox"} sdm_platform sdm_core || return
 		[ ! -d /sys/bus/sdm ] || return
-		modprobe sdm_platform || return
+		modprobe -a sdm_platform ${mailbox:+"$mailbox"} || return
 		modprobe sdm_test_mod || return
 		[ -c "/dev/sdm$device" ] || return
 	done
@@ -64,10 +68,10 @@ result "all modules, many times" reload_all
 # Clients first, and hardware last: both orders must do.
 reload_in_other_order()
 {
-	rmmod sdm_platform sdm_test_mod sdm_core || return
+	rmmod sdm_platform sdm_test_mod ${mailbox:+"$mailbox"} sdm_core || return
 	modprobe sdm_test_mod || return
 	[ ! -e "/dev/sdm$device" ] || return
-	modprobe sdm_platform || return
+	modprobe -a sdm_platform ${mailbox:+"$mailbox"} || return
 	loopback 0x99
 }
 result "client before hardware" reload_in_other_order

@@ -326,7 +326,7 @@ class ModulesUnloaded(DriverUnbound):
 
     def heal(self):
         self.scenario.wait_guest(self.master, "rmmod sdm_test_mod", "modules that nobody uses can be unloaded")
-        self.master.get("rmmod sdm_core && modprobe sdm_platform && modprobe sdm_test_mod")
+        self.master.get("rmmod sdm_mailbox sdm_core && modprobe -a sdm_platform sdm_mailbox sdm_test_mod")
 
 
 # How the machines are connected, and what happens then; the seed says which of them

@@ -88,7 +88,15 @@ def build_slave_dtb(path):
     preprocessed = subprocess.run(
         ["cpp", "-nostdinc", "-undef", "-D__DTS__", "-x", "assembler-with-cpp", "-I", os.path.join(TOP, "dts"),
          os.path.join(SELFTESTS, "slave.dts")], check=True, stdout=subprocess.PIPE).stdout
-    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path, "-"], input=preprocessed, check=True)
+    subprocess.run(["dtc", "-q", "-@", "-I", "dts", "-O", "dtb", "-o", path, "-"], input=preprocessed, check=True)
+
+
+def apply_overlay(source, overlay, path):
+    """Adds an overlay of dts/ to a device tree."""
+    compiled = path + ".dtbo"
+    source_file = os.path.join(TOP, "dts", overlay)
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", compiled, source_file], check=True)
+    subprocess.run(["fdtoverlay", "-i", source, "-o", path, compiled], check=True)
 
 
 class Kit:
@@ -111,6 +119,7 @@ class Kit:
         self.name = kernel
         self.kernel = self.path("zImage")
         build_slave_dtb(self.path("test.dtb"))
+        apply_overlay(self.path("test.dtb"), "mailbox-test-slave.dtso", self.path("mailbox.dtb"))
         self._make_slave()
         self._make_master()
 
@@ -136,7 +145,7 @@ class Kit:
     def _slave_cpio(self):
         cpio = Cpio()
         cpio.file("/run.sh", os.path.join(SELFTESTS, "guest-agent"))
-        for name in ("responder", "probe", "storm", "writer"):
+        for name in ("responder", "probe", "storm", "writer", "mailbox"):
             cpio.file("/tests/" + name, os.path.join(self.tests, name))
         # The agent does what is to be done.
         cpio.file("/etc/rc", b"#!/bin/sh\n", executable=True)
@@ -170,7 +179,8 @@ class Kit:
             cpio.file("/tests/" + os.path.basename(path), path)
         cpio.file("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
         cpio.file("/kselftest/ktap_helpers.sh", self.helpers)
-        cpio.file("/root/test.dtb", self.path("test.dtb"))
+        for name in ("test.dtb", "mailbox.dtb"):
+            cpio.file("/root/" + name, self.path(name))
         cpio.file("/root/test-initrd", self.path("test-initrd"))
         for path, source in additions:
             cpio.file(path, source)

@@ -217,6 +217,13 @@ class Scenario:
         act()
         self.expect(name, master, "wait; while ! grep ms /tmp/probe; do sleep 0.1; done", f"^{pattern}", 0, 60)
 
+    def no_leaks(self, master):
+        """Asks the kernel's detector of memory that nobody refers to."""
+        # Twice: what is found by one scan is reported if it is there in the next one, too.
+        for _ in range(2):
+            master.get("echo scan >/sys/kernel/debug/kmemleak; sleep 5", 300)
+        self.expect("no memory has leaked", master, "cat /sys/kernel/debug/kmemleak; echo end", r"\A\s*end", 0, 300)
+
     # The frame
 
     def started(self, machine):

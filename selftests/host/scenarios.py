@@ -12,6 +12,7 @@ import time
 
 from .ktap import Result
 from .machine import PATIENCE, TypedMachine
+from .mailbox import Mailbox, MailboxDebian, MailboxDebug
 from .pressure import Pressure
 from .rounds import Faults, FaultsDebug
 from .rproc import Rproc, RprocDebian, RprocDebug, RprocShared
@@ -147,13 +148,6 @@ class Slave(Scenario):
         if program not in self.left_out:
             environment = f"SDM_ROUNDS_PERCENT={self.rounds} SDM_WAY={self.way} {self.environment}"
             self.run_test(master, program, arguments, patience=600, environment=environment)
-
-    def no_leaks(self, master):
-        """Asks the kernel's detector of memory that nobody refers to."""
-        # Twice: what is found by one scan is reported if it is there in the next one, too.
-        for _ in range(2):
-            master.get("echo scan >/sys/kernel/debug/kmemleak; sleep 5", 300)
-        self.expect("no memory has leaked", master, "cat /sys/kernel/debug/kmemleak; echo end", r"\A\s*end", 0, 300)
 
     def perf(self, name, master, test, status, pattern=""):
         """A test of sdm_perf, its exit status and result."""
@@ -843,6 +837,7 @@ class PlainDebug(Plain):
         self.chaos(master, slave)
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Rproc, RprocShared, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages,
-             Life, Pressure, Faults, Foreign, Debian, RprocDebian, UnixDebian, PlainDebian, SharedDebian, Debug,
-             RprocDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, Mailbox, Rproc, RprocShared, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared,
+             HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian, RprocDebian, UnixDebian, PlainDebian,
+             SharedDebian, Debug, MailboxDebug, RprocDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug,
+             ModulesDebug]
