@@ -18,6 +18,7 @@
 #include "chr-cmd.h"
 #include "chr-events.h"
 #include "iocopy.h"
+#include "mailbox-tx.h"
 #include "range.h"
 #include "ring.h"
 #include "sdm.h"
@@ -641,6 +642,108 @@ static void sdm_test_registers(struct kunit *test)
 	KUNIT_EXPECT_LT(test, SDM_MAX_IDS - 1, SDM_ERR_PEER_NONE);
 }
 
+static const struct sdm_link sdm_test_link = {
+	.state = SDM_PEER_RUNNING,
+	.generation = 7,
+};
+
+static void sdm_test_mailbox_message(struct kunit *test)
+{
+	const u64 payload[SDM_MSG_WORDS] = { 0x0807060504030201, 0x10 };
+	const u8 bytes[] = { 0xff, 1, 2, 3, 4, 5, 6, 7, 8, 0xff };
+	u8 buffer[SDM_MBOX_RX_SIZE + 1];
+	unsigned int i;
+
+	/* Wherever it is */
+	KUNIT_EXPECT_EQ(test, sdm_mbox_get_message(bytes + 1), payload[0]);
+	KUNIT_EXPECT_EQ(test, sdm_mbox_get_message(NULL), 0);
+
+	memset(buffer, 0xee, sizeof(buffer));
+	sdm_mbox_put_message(buffer, payload);
+	for (i = 0; i < SDM_MBOX_RX_SIZE; i++)
+		KUNIT_EXPECT_EQ(test, (int)buffer[i],
+				i < 8 ? (int)i + 1 : i == 8 ? 0x10 : 0);
+	KUNIT_EXPECT_EQ(test, (int)buffer[SDM_MBOX_RX_SIZE], 0xee);
+}
+
+static void sdm_test_mailbox_one(struct kunit *test)
+{
+	struct sdm_mbox_tx tx = {};
+
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_is_ready(&tx));
+	/* What nobody waits for is nobody's. */
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_taken(&tx));
+	sdm_mbox_tx_put(&tx, 1, &sdm_test_link);
+	KUNIT_EXPECT_TRUE(test, sdm_mbox_tx_is_ready(&tx));
+	sdm_mbox_tx_sent(&tx);
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_is_ready(&tx));
+	KUNIT_EXPECT_TRUE(test, sdm_mbox_tx_taken(&tx));
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_taken(&tx));
+}
+
+/* What has been given up is not taken for the next one. */
+static void sdm_test_mailbox_given_up(struct kunit *test)
+{
+	struct sdm_mbox_tx tx = {};
+
+	sdm_mbox_tx_put(&tx, 1, &sdm_test_link);
+	sdm_mbox_tx_sent(&tx);
+	sdm_mbox_tx_put(&tx, 2, &sdm_test_link);
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_is_ready(&tx));
+	sdm_mbox_tx_put(&tx, 3, &sdm_test_link);
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_is_ready(&tx));
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_taken(&tx));
+	KUNIT_EXPECT_TRUE(test, sdm_mbox_tx_is_ready(&tx));
+	KUNIT_EXPECT_EQ(test, tx.word, 3);
+	sdm_mbox_tx_sent(&tx);
+	KUNIT_EXPECT_TRUE(test, sdm_mbox_tx_taken(&tx));
+}
+
+static void sdm_test_mailbox_lost(struct kunit *test)
+{
+	struct sdm_link link = sdm_test_link;
+	struct sdm_mbox_tx tx = {};
+
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_lost(&tx, NULL));
+	sdm_mbox_tx_put(&tx, 1, &link);
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_lost(&tx, &link));
+	KUNIT_EXPECT_TRUE(test, sdm_mbox_tx_is_ready(&tx));
+	sdm_mbox_tx_sent(&tx);
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_lost(&tx, &link));
+	link.state = SDM_PEER_LOST;
+	KUNIT_EXPECT_TRUE(test, sdm_mbox_tx_lost(&tx, &link));
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_lost(&tx, &link));
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_taken(&tx));
+
+	/* Another connection: what was under way does not hold up others. */
+	link = sdm_test_link;
+	sdm_mbox_tx_put(&tx, 2, &link);
+	sdm_mbox_tx_sent(&tx);
+	link.generation++;
+	sdm_mbox_tx_put(&tx, 3, &link);
+	KUNIT_EXPECT_TRUE(test, sdm_mbox_tx_is_ready(&tx));
+	sdm_mbox_tx_sent(&tx);
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_lost(&tx, &link));
+	link.generation++;
+	KUNIT_EXPECT_TRUE(test, sdm_mbox_tx_lost(&tx, &link));
+	sdm_mbox_tx_put(&tx, 4, &link);
+	KUNIT_EXPECT_TRUE(test, sdm_mbox_tx_lost(&tx, NULL));
+	KUNIT_EXPECT_FALSE(test, sdm_mbox_tx_is_ready(&tx));
+}
+
+static struct kunit_case sdm_mailbox_cases[] = {
+	KUNIT_CASE(sdm_test_mailbox_message),
+	KUNIT_CASE(sdm_test_mailbox_one),
+	KUNIT_CASE(sdm_test_mailbox_given_up),
+	KUNIT_CASE(sdm_test_mailbox_lost),
+	{}
+};
+
+static struct kunit_suite sdm_mailbox_suite = {
+	.name = "sdm-mailbox",
+	.test_cases = sdm_mailbox_cases,
+};
+
 static struct kunit_case sdm_pure_cases[] = {
 	KUNIT_CASE(sdm_test_range_fits),
 	KUNIT_CASE(sdm_test_range_clip),
@@ -689,7 +792,8 @@ static struct kunit_suite sdm_ring_suite = {
 	.test_cases = sdm_ring_cases,
 };
 
-kunit_test_suites(&sdm_pure_suite, &sdm_events_suite, &sdm_ring_suite);
+kunit_test_suites(&sdm_pure_suite, &sdm_events_suite, &sdm_ring_suite,
+		  &sdm_mailbox_suite);
 
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Tests of the Signal Distribution Module drivers");
