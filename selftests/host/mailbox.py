@@ -68,6 +68,8 @@ class Mailbox(Scenario):
     name = "mailbox"
     many = 1000
     rounds = 5
+    # A blocking sender is told why its message failed; older frameworks only tell the client.
+    told = True
 
     def run(self):
         self.number = 1
@@ -319,13 +321,22 @@ class Mailbox(Scenario):
         """With a message under way: its sender is told, and all works again when the slave is back."""
         for _ in range(min(self.rounds, 3)):
             slave.pause()
-            master.begin(f"/tests/mailbox insist {self.number}")
-            master.wait_said("begun")
-            slave.kill()
-            _, output = master.finish(what="insist")
-            self.check("killed: the sender is told", "ENOLINK" in output, output)
-            self.expect("killed: messages fail at once", master, f"/tests/mailbox send {self.number} 3",
-                        r"(failed \d+ ENOLINK\s+){3}")
+            master.get("dmesg -c >/dev/null")
+            if self.told:
+                master.begin(f"/tests/mailbox insist {self.number}")
+                master.wait_said("begun")
+                slave.kill()
+                _, output = master.finish(what="insist")
+                self.check("killed: the sender is told", "ENOLINK" in output, output)
+                self.expect("killed: messages fail at once", master, f"/tests/mailbox send {self.number} 3",
+                            r"(failed \d+ ENOLINK\s+){3}")
+            else:
+                master.get(f"/tests/mailbox send {self.number} 1")
+                slave.kill()
+                self.probe("killed: the slave is lost", master, "wait 1 lost", "OK")
+                master.get(f"/tests/mailbox send {self.number} 1")
+            # ENOLINK
+            self.expect("killed: the client is told", master, "dmesg", "could not be sent: -67")
             slave.start()
             self.probe("killed: the slave is back", master, "wait 1 reset", "OK")
             self.boot(master, slave)
@@ -339,6 +350,7 @@ class MailboxDebian(Mailbox):
     kernel = "armmp"
     many = 300
     rounds = 2
+    told = False
 
 
 class MailboxDebug(Mailbox):
@@ -348,6 +360,16 @@ class MailboxDebug(Mailbox):
     kernel = "debug"
     many = 100
     rounds = 2
+
+    def talk(self, name, speaker, listener, count=10):
+        """The client's read() is not clean: it copies to user space in a state in which it must not sleep."""
+        signal = TO_SLAVE if speaker is self.machines[0] else TO_MASTER
+        with Record(listener, signal) as record:
+            first = self.next_numbers(count)
+            speaker.begin(f"/tests/mailbox send {first} {count}")
+            output = self.finish_sending(record, speaker, first, count)
+            self.check(f"{name}: {speaker.name} talks", len(record.sent) > count // 2, output)
+        self.come(f"{name}: {listener.name} listens", record)
 
     def last(self, master, slave):
         self.no_leaks(master)
