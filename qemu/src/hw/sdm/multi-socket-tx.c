@@ -97,7 +97,8 @@ static ssize_t tx_write_locked(MultiSocketPeer *peer, struct iovec *iov,
 /* Room for @length bytes at the tail. */
 static uint8_t *tx_reserve(MultiSocketTx *tx, size_t length)
 {
-    if (tx->size - tx->tail < length && tx->head) {
+    /* What is moved is less than what has left since the last time. */
+    if (tx->size - tx->tail < length && tx->head >= tx_queued(tx)) {
         memmove(tx->buf, tx->buf + tx->head, tx_queued(tx));
         tx->write_frame -= tx->head;
         tx->tail -= tx->head;
