@@ -11,6 +11,7 @@
  * knows that none is at work. The framework is never called with a lock held.
  */
 
+#include <linux/mailbox_client.h>
 #include <linux/mailbox_controller.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -266,12 +267,32 @@ err_put:
 	return ret;
 }
 
+/*
+ * A client must not outlive the device: the framework would leave it a channel
+ * that is gone. Links that the kernel makes for device-tree nodes see to that,
+ * but not always and everywhere.
+ */
+static int sdm_mbox_link(struct sdm_mbox *mbox, struct device *client)
+{
+	struct device *supplier = mbox->sdm->dev.parent;
+
+	if (!client || device_link_add(client, supplier,
+				       DL_FLAG_AUTOPROBE_CONSUMER))
+		return 0;
+
+	return -ENODEV;
+}
+
 static int sdm_mbox_startup(struct mbox_chan *chan)
 {
 	struct sdm_mbox *mbox = container_of(chan->mbox, struct sdm_mbox,
 					     controller);
 	struct sdm_mbox_chan *own = chan->con_priv;
-	int ret = 0;
+	int ret;
+
+	ret = sdm_mbox_link(mbox, chan->cl->dev);
+	if (ret)
+		return ret;
 
 	mutex_lock(&mbox->mutex);
 	/* What the last client has left under way goes first. */
