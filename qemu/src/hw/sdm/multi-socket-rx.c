@@ -509,6 +509,10 @@ int multi_socket_peer_wait_answer(MultiSocketPeer *peer, const bool *done,
         if (rx_take_over(rx)) {
             answer_receive(peer, done, &deadline);
             rx_give_back(rx);
+            /* The connection's thread may sleep, and the socket is empty. */
+            if (rx_buffered(peer)) {
+                event_notifier_set(&peer->wakeup);
+            }
         } else {
             /*
              * Who receives will serve this answer, too: when the time is up
