@@ -255,6 +255,33 @@ static void expect_violation(int fd, const char *reason)
     wait_connected(master, 0);
 }
 
+/* What was written goes ahead of the signal; if nothing was, nothing goes. */
+static void check_release(int fd, uint64_t place)
+{
+    g_autofree uint8_t *payload = g_malloc(SDM_PROTO_MAX_FRAME);
+    struct sdm_proto_header header;
+
+    qtest_writel(master->qts, place + 0x100, 0x12345678);
+    g_assert_cmpint(send_signal(master, 1, 2, 0, 0), ==, SDM_TX_OK);
+    g_assert_cmpint(send_signal(master, 1, 3, 0, 0), ==, SDM_TX_OK);
+    raw_receive(fd, &header, payload);
+    while (header.type == SDM_PROTO_CREDIT || header.type == SDM_PROTO_STATE) {
+        raw_receive(fd, &header, payload);
+    }
+    g_assert_cmphex(header.type, ==, SDM_PROTO_MEM_DIFF);
+    g_assert_cmpint(header.arg, ==, SDM_PROTO_DIFF_LAST);
+    g_assert_cmpint(header.length, ==, 8 + 4);
+    g_assert_cmphex(ldl_le_p(payload), ==, 0x100);
+    g_assert_cmphex(ldl_le_p(payload + 4), ==, 4);
+    g_assert_cmphex(ldl_le_p(payload + 8), ==, 0x12345678);
+    raw_receive(fd, &header, payload);
+    g_assert_cmphex(header.type, ==, SDM_PROTO_SIGNAL);
+    g_assert_cmpint(ldl_le_p(payload + 8), ==, 2);
+    raw_receive(fd, &header, payload);
+    g_assert_cmphex(header.type, ==, SDM_PROTO_SIGNAL);
+    g_assert_cmpint(ldl_le_p(payload + 8), ==, 3);
+}
+
 /* The device knows of a slave when its first copy is complete. */
 static void test_first_copy(void)
 {
@@ -278,6 +305,8 @@ static void test_first_copy(void)
     g_assert_cmphex(qtest_readl(master->qts, place + 16), ==, ldl_le_p("abcd"));
     g_assert_cmphex(qtest_readl(master->qts, place + 8 * KiB - 4), ==,
                     ldl_le_p("efgh"));
+
+    check_release(fd, place);
 
     /* A release that is not complete is not seen. */
     raw_send_changes(fd, 16, "ijkl", 4, 0);
