@@ -82,7 +82,8 @@ DEFECTS = [
            "unit test-sdm-window-map"),
     # Signals and states
     Defect("credits do not come back", HW + "core.c",
-           "        return_credits(core, id, 1, now);\n", "", "qtest sdm-signal-test"),
+           "        comm_class(core)->return_credits(core->config.comm, core, id, n, now);\n", "",
+           "qtest sdm-signal-test"),
     Defect("a report of another signal", HW + "comm-socket.c",
            "link_send_credits(link, signal + 1);", "link_send_credits(link, signal);", "qtest sdm-signal-test"),
     Defect("signals overtake what was written", HW + "coherent.c",

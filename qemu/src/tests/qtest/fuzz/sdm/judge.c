@@ -439,7 +439,8 @@ static void signals_arrived(Judge *judge, const SDMProtoSections *sections)
             body, sections->length[SDM_PROTO_CHANNEL_SIGNAL], &signals)) {
         judge_finding("a handshake without its signal section");
     }
-    judge->room = signals.credits;
+    /* On a busy host some may have been used before this is looked at. */
+    judge->room += signals.credits;
 }
 
 static void handshake_arrived(Judge *judge,
