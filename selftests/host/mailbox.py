@@ -354,10 +354,11 @@ class MailboxDebian(Mailbox):
 
 
 class MailboxDebug(Mailbox):
-    """mailbox, with kernels that look for bugs in themselves."""
+    """mailbox, with kernels that look for bugs in themselves; only if it is named: it takes minutes."""
 
     name = "mailbox-debug"
     kernel = "debug"
+    only_by_name = True
     many = 100
     rounds = 2
 

@@ -825,10 +825,11 @@ class SharedDebug(Shared):
 
 
 class PlainDebug(Plain):
-    """plain, with kernels that look for bugs in themselves."""
+    """plain, with kernels that look for bugs in themselves; only if it is named: it takes minutes."""
 
     name = "plain-debug"
     kernel = "debug"
+    only_by_name = True
     rounds = 5
     left_out = ("window",)
     environment = "SDM_QUICK=1"
