@@ -27,6 +27,8 @@
  * @size: size of that memory
  * @generation: the connection at the start
  * @mapped: the memory is in the window itself
+ * @coherent: size of the part at its end that is so in any case
+ * @island: it is that part alone, which the device does not transfer
  * @errors: the peer's errors at the start
  */
 struct sdm_window {
@@ -35,6 +37,8 @@ struct sdm_window {
 	u64 size;
 	u32 generation;
 	bool mapped;
+	u64 coherent;
+	bool island;
 	u32 errors;
 };
 

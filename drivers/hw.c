@@ -74,6 +74,7 @@ int sdm_hw_read_peer(struct sdm_device *sdm, u32 id,
 	/* What is outside the window cannot be accessed. */
 	if (!sdm_range_fits(status->mem_offset, status->mem_size, window))
 		status->mem_size = 0;
+	status->mem_coherent = min(status->mem_coherent, status->mem_size);
 
 	return 0;
 }

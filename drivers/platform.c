@@ -320,6 +320,7 @@ static void sdm_plat_read_peer(struct sdm_device *sdm, u32 id,
 	struct sdm_plat *plat = sdm->priv;
 	struct sdm_link before;
 	unsigned int tries = 3;
+	u32 flags;
 
 #define SDM_PLAT_PEER(field) SDM_REG_PEER(id, SDM_PEER_##field)
 	/* All of one connection, or the latest if they come that fast. */
@@ -340,9 +341,9 @@ static void sdm_plat_read_peer(struct sdm_device *sdm, u32 id,
 			sdm_plat_read64(plat, SDM_PLAT_PEER(MEM_SIZE_LO));
 		status->mem_base =
 			sdm_plat_read64(plat, SDM_PLAT_PEER(MEM_BASE_LO));
-		status->mem_mapped =
-			sdm_plat_read(plat, SDM_PLAT_PEER(MEM_FLAGS)) &
-			SDM_PEER_MEM_MAPPED;
+		flags = sdm_plat_read(plat, SDM_PLAT_PEER(MEM_FLAGS));
+		status->mem_mapped = flags & SDM_PEER_MEM_MAPPED;
+		status->mem_coherent = SDM_PEER_MEM_COHERENT(flags);
 		sdm_plat_read_link(sdm, id, &status->link);
 	} while (before.generation != status->link.generation && --tries);
 #undef SDM_PLAT_PEER

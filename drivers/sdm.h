@@ -81,6 +81,8 @@ struct sdm_link {
  * @mem_size: size of its RAM in the window, 0 if there is none
  * @mem_base: where its own CPUs see that RAM
  * @mem_mapped: that part of the window is RAM; accesses are not forwarded
+ * @mem_coherent: size of the coherent region at the end of its RAM, which is RAM
+ *	in any case; 0 if there is none
  */
 struct sdm_peer_status {
 	struct sdm_link link;
@@ -94,6 +96,7 @@ struct sdm_peer_status {
 	u64 mem_size;
 	u64 mem_base;
 	bool mem_mapped;
+	u64 mem_coherent;
 };
 
 /**

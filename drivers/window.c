@@ -237,6 +237,8 @@ static int sdm_window_begin(struct sdm_window *win, struct sdm_peer *peer)
 	win->size = status.mem_size;
 	win->generation = link.generation;
 	win->mapped = status.mem_mapped;
+	win->coherent = status.mem_coherent;
+	win->island = false;
 
 	return 0;
 }
@@ -470,7 +472,8 @@ static bool sdm_window_goes(const struct sdm_window *win,
 {
 	switch (way) {
 	case SDM_WINDOW_BULK:
-		return sdm_bulk_is_worthwhile(win, iter, len, write);
+		return !win->island &&
+		       sdm_bulk_is_worthwhile(win, iter, len, write);
 	case SDM_WINDOW_MAPPED:
 		return win->mapped;
 	default:
@@ -505,6 +508,57 @@ static int sdm_window_transfer_by(const struct sdm_window *win,
 }
 
 /*
+ * Makes of a window the one of its part that @offset is in: the coherent region,
+ * which is RAM, or what comes before it. *offset is relative to it then.
+ */
+static void sdm_window_narrow(struct sdm_window *win, u64 *offset)
+{
+	u64 border = win->size - win->coherent;
+
+	if (win->mapped || !win->coherent)
+		return;
+
+	if (*offset < border) {
+		win->size = border;
+	} else {
+		win->base += border;
+		win->size = win->coherent;
+		win->mapped = true;
+		win->island = true;
+		*offset -= border;
+	}
+}
+
+/* The same as sdm_window_transfer_by(), in the ways that there are. */
+static int sdm_window_transfer_part(const struct sdm_window *all, u64 offset,
+				    struct iov_iter *iter, size_t *len,
+				    bool write)
+{
+	struct sdm_window win = *all;
+	size_t part, left, done = 0;
+	unsigned int i;
+	int ret = 0;
+
+	sdm_window_narrow(&win, &offset);
+	left = sdm_range_clip(offset, *len, win.size);
+	/* Each does what those before it could not do. */
+	for (i = 0; i < ARRAY_SIZE(sdm_window_ways) && !ret && left; i++) {
+		part = left;
+		if (!sdm_window_goes(&win, sdm_window_ways[i], iter, part,
+				     write))
+			continue;
+		ret = sdm_window_transfer_by(&win, sdm_window_ways[i],
+					     offset + done, iter, &part,
+					     write);
+		done += part;
+		left -= part;
+	}
+	*len = done;
+
+	return ret;
+}
+
+/*
  * Moves data between the peer's memory and an iterator. What is counted has
  * been transferred: an error is returned only if it is the first thing to
  * happen.
@@ -515,7 +569,6 @@ static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
 	size_t count = iov_iter_count(iter);
 	size_t len, part, done = 0;
 	struct sdm_window win;
-	unsigned int i;
 	int ret;
 
 	ret = sdm_window_begin(&win, peer);
@@ -525,18 +578,12 @@ static ssize_t sdm_window_transfer(struct sdm_peer *peer, u64 offset,
 	if (!len)
 		return write && count ? -ENOSPC : 0;
 
-	/* Each does what those before it could not do. */
-	for (i = 0; i < ARRAY_SIZE(sdm_window_ways) && !ret && done < len;
-	     i++) {
+	do {
 		part = len - done;
-		if (!sdm_window_goes(&win, sdm_window_ways[i], iter, part,
-				     write))
-			continue;
-		ret = sdm_window_transfer_by(&win, sdm_window_ways[i],
-					     offset + done, iter, &part,
-					     write);
+		ret = sdm_window_transfer_part(&win, offset + done, iter, &part,
+					       write);
 		done += part;
-	}
+	} while (!ret && part && done < len);
 
 	return done ? done : ret;
 }
