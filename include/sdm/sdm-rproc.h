@@ -21,10 +21,18 @@
 #define SDM_NOTE_DUMP			2
 
 /*
- * From the master to a slave that it has started, or is attached to: word 0 of
- * the payload says what there is.
+ * Between a master and a slave that it has started, or is attached to: word 0 of
+ * the payload says what it is about.
  */
 #define SDM_RPROC_SIGNAL		61
 #define SDM_RPROC_PANIC			1 /* the master's kernel has panicked */
+#define SDM_RPROC_KICK			2 /* look at all rings, and the table */
+#define SDM_RPROC_HELLO			3 /* the slave asks for a kick */
+
+/*
+ * Layout of the coherent region. Who attaches to a slave looks for the slave's
+ * resource table at the start; rings and buffers come after it.
+ */
+#define SDM_RPROC_TABLE_SIZE		0x1000
 
 #endif /* SDM_SDM_RPROC_H */
