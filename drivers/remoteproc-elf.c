@@ -296,31 +296,40 @@ static const char *sdm_elf_segments(const struct sdm_elf_file *file,
 	return NULL;
 }
 
-static const char *sdm_elf_check_table(const struct sdm_elf_part *part)
+/**
+ * sdm_elf_check_table() - look whether all of a resource table is there
+ * @data: contents
+ * @size: how much there is at most
+ *
+ * Return: NULL, or what is wrong with it. If nothing is, each entry has its type
+ * inside, but not necessarily more, and is aligned as C needs it.
+ */
+const char *sdm_elf_check_table(const void *data, size_t size)
 {
 	struct resource_table table;
 	u32 offset;
 	u64 end;
 	u32 i;
 
-	if (part->size < sizeof(table))
+	if (size < sizeof(table))
 		return "its resource table is truncated";
-	memcpy(&table, part->data, sizeof(table));
+	memcpy(&table, data, sizeof(table));
 	if (table.ver != 1)
 		return "its resource table has an unknown version";
 	if (table.reserved[0] || table.reserved[1])
 		return "its resource table uses reserved fields";
 	end = sizeof(table) + (u64)table.num * sizeof(offset);
-	if (end > part->size)
+	if (end > size)
 		return "its resource table is truncated";
 
 	for (i = 0; i < table.num; i++) {
-		memcpy(&offset, part->data + sizeof(table) + i * sizeof(offset),
+		memcpy(&offset, data + sizeof(table) + i * sizeof(offset),
 		       sizeof(offset));
 		if (offset < end ||
-		    !sdm_range_fits(offset, sizeof(struct fw_rsc_hdr),
-				    part->size))
+		    !sdm_range_fits(offset, sizeof(struct fw_rsc_hdr), size))
 			return "an entry of its resource table is outside of it";
+		if (!IS_ALIGNED(offset, sizeof(u32)))
+			return "an entry of its resource table is not aligned";
 	}
 
 	return NULL;
@@ -359,7 +368,7 @@ static const char *sdm_elf_find_table(const struct sdm_elf_file *file,
 			.size = shdr.sh_size,
 			.address = shdr.sh_addr,
 		};
-		return sdm_elf_check_table(&elf->table);
+		return sdm_elf_check_table(elf->table.data, elf->table.size);
 	}
 
 	return NULL;

@@ -56,5 +56,6 @@ struct sdm_elf {
 };
 
 const char *sdm_elf_parse(struct sdm_elf *elf, const void *data, size_t size);
+const char *sdm_elf_check_table(const void *data, size_t size);
 
 #endif /* _SDM_REMOTEPROC_ELF_H */

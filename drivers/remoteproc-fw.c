@@ -41,8 +41,7 @@ struct sdm_rproc_copy {
 };
 
 /* Is that all in the RAM of the slave? */
-static bool sdm_rproc_in_ram(const struct sdm_rproc *priv, u64 address,
-			     u64 size)
+bool sdm_rproc_in_ram(const struct sdm_rproc *priv, u64 address, u64 size)
 {
 	return address >= priv->mem_base &&
 	       sdm_range_fits(address - priv->mem_base, size, priv->mem_size);
@@ -201,96 +200,6 @@ static int sdm_rproc_add_dumps(struct sdm_rproc *priv,
 	return ret;
 }
 
-static int sdm_rproc_carveout_nop(struct rproc *rproc,
-				  struct rproc_mem_entry *mem)
-{
-	return 0;
-}
-
-/*
- * A carveout is memory of the slave itself, at a fixed address: nothing is to be
- * allocated. The firmware learns where the master sees it.
- */
-static int sdm_rproc_add_carveout(struct sdm_rproc *priv,
-				  const struct fw_rsc_carveout *rsc)
-{
-	struct rproc *rproc = priv->rproc;
-	struct sdm_peer_status status;
-	struct rproc_mem_entry *mem;
-	int ret;
-
-	if (strnlen(rsc->name, sizeof(rsc->name)) == sizeof(rsc->name) ||
-	    !sdm_rproc_in_ram(priv, rsc->da, rsc->len)) {
-		dev_err(&rproc->dev, "%s: carveout of 0x%x bytes at 0x%x is not in the RAM\n",
-			rproc->firmware, rsc->len, rsc->da);
-		return -EINVAL;
-	}
-	ret = sdm_peer_get_status(priv->peer, &status);
-	if (ret)
-		return ret;
-
-	mem = rproc_mem_entry_init(&rproc->dev, NULL,
-				   priv->peer->sdm->caps.window_base +
-				   status.mem_offset + rsc->da - priv->mem_base,
-				   rsc->len, rsc->da, sdm_rproc_carveout_nop,
-				   sdm_rproc_carveout_nop, "%s", rsc->name);
-	if (!mem)
-		return -ENOMEM;
-	rproc_add_carveout(rproc, mem);
-
-	return 0;
-}
-
-static int sdm_rproc_add_resource(struct sdm_rproc *priv, const void *entry,
-				  size_t size)
-{
-	struct fw_rsc_carveout carveout;
-	struct fw_rsc_hdr header;
-
-	memcpy(&header, entry, sizeof(header));
-	switch (header.type) {
-	case RSC_CARVEOUT:
-		if (size - sizeof(header) < sizeof(carveout))
-			return -EINVAL;
-		memcpy(&carveout, entry + sizeof(header), sizeof(carveout));
-		return sdm_rproc_add_carveout(priv, &carveout);
-	case RSC_VDEV:
-		dev_err(&priv->rproc->dev, "%s: virtio devices are not supported\n",
-			priv->rproc->firmware);
-		return -EOPNOTSUPP;
-	default:
-		/* The framework knows what to do with others. */
-		return 0;
-	}
-}
-
-/* The file has been checked: all entries are in the table. */
-static int sdm_rproc_add_table(struct sdm_rproc *priv,
-			       const struct sdm_elf_part *part)
-{
-	struct rproc *rproc = priv->rproc;
-	struct resource_table *table;
-	u32 i;
-	int ret;
-
-	table = kmemdup(part->data, part->size, GFP_KERNEL);
-	if (!table)
-		return -ENOMEM;
-	rproc->cached_table = table;
-	rproc->table_ptr = table;
-	rproc->table_sz = part->size;
-
-	for (i = 0; i < table->num; i++) {
-		ret = sdm_rproc_add_resource(priv,
-					     (u8 *)table + table->offset[i],
-					     part->size - table->offset[i]);
-		if (ret)
-			return ret;
-	}
-
-	return 0;
-}
-
 int sdm_rproc_parse_fw(struct rproc *rproc, const struct firmware *fw)
 {
 	struct sdm_rproc *priv = rproc->priv;
@@ -302,8 +211,11 @@ int sdm_rproc_parse_fw(struct rproc *rproc, const struct firmware *fw)
 		return PTR_ERR(elf);
 
 	ret = sdm_rproc_add_dumps(priv, elf);
-	if (!ret && elf->table.data)
-		ret = sdm_rproc_add_table(priv, &elf->table);
+	if (!ret && elf->table.data) {
+		ret = sdm_rproc_add_table(priv, elf->table.data,
+					  elf->table.size, elf->table.address);
+		rproc->cached_table = rproc->table_ptr;
+	}
 	kfree(elf);
 	if (!ret)
 		return 0;
@@ -317,8 +229,9 @@ int sdm_rproc_parse_fw(struct rproc *rproc, const struct firmware *fw)
 	return ret;
 }
 
-static int sdm_rproc_write(struct sdm_rproc *priv, u64 address,
-			   const void *data, size_t size)
+/* Behind what is written already, ahead of the next signal. */
+int sdm_rproc_write(struct sdm_rproc *priv, u64 address, const void *data,
+		    size_t size)
 {
 	ssize_t done;
 
@@ -387,6 +300,10 @@ int sdm_rproc_load(struct rproc *rproc, const struct firmware *fw)
 	struct sdm_elf *elf;
 	int ret;
 
+	/* Rings are where the one that has crashed had its memory. */
+	if (rproc->state == RPROC_CRASHED && priv->num_vdevs &&
+	    !sdm_rproc_is_same(priv))
+		return -ENOLINK;
 	ret = sdm_rproc_renew(priv);
 	if (!ret)
 		ret = sdm_rproc_hold(priv);
@@ -402,28 +319,12 @@ int sdm_rproc_load(struct rproc *rproc, const struct firmware *fw)
 		priv->dtb = 0;
 		if (elf->dtb.data)
 			memcpy(&priv->dtb, elf->dtb.data, sizeof(priv->dtb));
-		priv->table_address = elf->table.address;
+		if (rproc->table_ptr)
+			priv->table_address = elf->table.address;
 	}
 	kfree(elf);
 
 	return ret;
-}
-
-/* The framework has filled in what it has found out. */
-int sdm_rproc_push_table(struct sdm_rproc *priv)
-{
-	struct rproc *rproc = priv->rproc;
-	int ret;
-
-	if (!rproc->table_ptr || !priv->table_address)
-		return 0;
-	/* The file may have been another one when the table was read. */
-	if (!sdm_rproc_in_ram(priv, priv->table_address, rproc->table_sz))
-		return -ESTALE;
-	ret = sdm_rproc_write(priv, priv->table_address, rproc->table_ptr,
-			      rproc->table_sz);
-
-	return ret ? ret : sdm_window_flush(priv->peer);
 }
 
 static struct sdm_rproc_copy *sdm_rproc_get_copy(struct sdm_rproc *priv, u64 da,

@@ -33,6 +33,15 @@ static bool sdm_rproc_same(const struct sdm_rproc *priv,
 	       status->link.generation == priv->generation;
 }
 
+/* Is the slave still the one that was started? */
+bool sdm_rproc_is_same(const struct sdm_rproc *priv)
+{
+	struct sdm_peer_status status;
+
+	return !sdm_peer_get_status(priv->peer, &status) &&
+	       sdm_rproc_same(priv, &status);
+}
+
 /* Makes acquaintance with the slave that is connected now. */
 int sdm_rproc_renew(struct sdm_rproc *priv)
 {
@@ -117,6 +126,7 @@ int sdm_rproc_unprepare(struct rproc *rproc)
 	sdm_release_signal(priv->peer, SDM_RPROC_SIGNAL, &sdm_rproc_client);
 	sdm_release_peer(priv->peer, &sdm_rproc_client);
 	sdm_rproc_free_copies(priv);
+	sdm_rproc_drop_table(priv);
 	/* Whatever it is doing now. */
 	sdm_rproc_queue_check(priv);
 
@@ -144,7 +154,7 @@ int sdm_rproc_start(struct rproc *rproc)
 	struct sdm_rproc *priv = rproc->priv;
 	int ret;
 
-	ret = sdm_rproc_push_table(priv);
+	ret = sdm_rproc_push_table(priv, rproc->table_ptr);
 	if (ret)
 		return ret;
 	ret = sdm_rproc_boot(priv);
@@ -170,6 +180,7 @@ int sdm_rproc_stop(struct rproc *rproc)
 	struct sdm_peer_status status;
 	int ret;
 
+	sdm_rproc_stop_kicks(priv);
 	/* This is a recovery. Its end may have to be looked at. */
 	if (rproc->state == RPROC_CRASHED)
 		sdm_rproc_queue_check(priv);
@@ -197,9 +208,18 @@ int sdm_rproc_attach(struct rproc *rproc)
 	return 0;
 }
 
-/* The slave runs on, and learns nothing of it. */
+/* The slave runs on. If it does not learn of it nobody will listen to it. */
 int sdm_rproc_detach(struct rproc *rproc)
 {
+	struct sdm_rproc *priv = rproc->priv;
+	int ret;
+
+	sdm_rproc_stop_kicks(priv);
+	ret = sdm_rproc_release_rings(priv);
+	if (ret)
+		dev_warn(&rproc->dev, "%s is not told: error %d\n", rproc->name,
+			 ret);
+
 	return 0;
 }
 

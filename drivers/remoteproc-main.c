@@ -11,6 +11,8 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include <sdm/sdm-rproc.h>
+
 #include "remoteproc.h"
 
 /**
@@ -21,7 +23,9 @@ struct sdm_rproc_set {
 	struct sdm_rproc *rprocs[SDM_MAX_IDS];
 };
 
-static struct workqueue_struct *sdm_rproc_wq;
+/* What may take long, and what is about messages */
+struct workqueue_struct *sdm_rproc_wq;
+struct workqueue_struct *sdm_rproc_rx_wq;
 
 static const struct rproc_ops sdm_rproc_ops = {
 	.prepare = sdm_rproc_prepare,
@@ -35,6 +39,8 @@ static const struct rproc_ops sdm_rproc_ops = {
 	.parse_fw = sdm_rproc_parse_fw,
 	.load = sdm_rproc_load,
 	.da_to_va = sdm_rproc_da_to_va,
+	.get_loaded_rsc_table = sdm_rproc_get_table,
+	.kick = sdm_rproc_kick,
 	.panic = sdm_rproc_panic,
 };
 
@@ -77,8 +83,11 @@ static struct sdm_rproc *sdm_rproc_create(struct sdm_device *sdm, u32 id)
 	priv->peer = peer;
 	mutex_init(&priv->copies_lock);
 	INIT_LIST_HEAD(&priv->copies);
+	spin_lock_init(&priv->pushed_lock);
 	INIT_WORK(&priv->check, sdm_rproc_check);
 	INIT_WORK(&priv->del, sdm_rproc_del);
+	INIT_WORK(&priv->kick, sdm_rproc_kick_work);
+	INIT_WORK(&priv->rx, sdm_rproc_rx_work);
 
 	ret = rproc_add(rproc);
 	if (ret)
@@ -103,6 +112,8 @@ static void sdm_rproc_destroy(struct sdm_rproc *priv)
 	queue_work(sdm_rproc_wq, &priv->del);
 	flush_work(&priv->del);
 	cancel_work_sync(&priv->check);
+	cancel_work_sync(&priv->rx);
+	sdm_rproc_stop_kicks(priv);
 	rproc_free(priv->rproc);
 	sdm_peer_put(peer);
 }
@@ -152,7 +163,14 @@ static int sdm_rproc_add(struct sdm_device *sdm, void **data)
 static bool sdm_rproc_signal(struct sdm_device *sdm, void *data,
 			     const struct sdm_msg *msg)
 {
-	return false;
+	struct sdm_rproc_set *set = data;
+
+	if (msg->signal != SDM_RPROC_SIGNAL || !set ||
+	    !set->rprocs[msg->source])
+		return false;
+	sdm_rproc_receive(set->rprocs[msg->source], msg);
+
+	return true;
 }
 
 static void sdm_rproc_peer_changed(struct sdm_device *sdm, void *data,
@@ -180,11 +198,23 @@ static int __init sdm_rproc_init(void)
 	sdm_rproc_wq = alloc_workqueue("sdm_remoteproc", WQ_UNBOUND, 0);
 	if (!sdm_rproc_wq)
 		return -ENOMEM;
+	sdm_rproc_rx_wq = alloc_workqueue("sdm_remoteproc_rx",
+					  WQ_UNBOUND | WQ_HIGHPRI, 0);
+	if (!sdm_rproc_rx_wq) {
+		ret = -ENOMEM;
+		goto err_destroy;
+	}
 
 	ret = sdm_register_client(&sdm_rproc_client);
 	if (ret)
-		destroy_workqueue(sdm_rproc_wq);
+		goto err_destroy_rx;
 
+	return 0;
+
+err_destroy_rx:
+	destroy_workqueue(sdm_rproc_rx_wq);
+err_destroy:
+	destroy_workqueue(sdm_rproc_wq);
 	return ret;
 }
 module_init(sdm_rproc_init);
@@ -192,6 +222,7 @@ module_init(sdm_rproc_init);
 static void __exit sdm_rproc_exit(void)
 {
 	sdm_unregister_client(&sdm_rproc_client);
+	destroy_workqueue(sdm_rproc_rx_wq);
 	destroy_workqueue(sdm_rproc_wq);
 }
 module_exit(sdm_rproc_exit);
