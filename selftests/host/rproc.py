@@ -16,7 +16,7 @@ from .scenario import Scenario
 RPROC = "$(echo /sys/bus/sdm/devices/sdm0-p1/remoteproc/remoteproc*)"
 DUMPS = "/sys/class/devcoredump"
 
-# What firmware/main.c fills its pattern with
+# What firmware/echo.c fills its pattern with
 PATTERN_SIZE = 0x40000
 PATTERN = struct.pack(f"<{PATTERN_SIZE // 4}I", *[i * 2654435761 & 0xffffffff for i in range(PATTERN_SIZE // 4)])
 SIGNAL_RESET = 40
@@ -24,16 +24,13 @@ SIGNAL_RESET = 40
 BUSY = "Device or resource busy"
 INVALID = "Invalid argument"
 
-FLAGS = ("-O2 -Wall -Wextra -Werror -mcpu=cortex-a15 -marm -mfloat-abi=soft -mno-unaligned-access -ffreestanding "
-         "-fno-builtin -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments").split()
 
-
-def build_firmware(path):
-    """Compiles the example."""
-    directory = os.path.join(SELFTESTS, "firmware")
-    subprocess.run([CROSS_COMPILE + "gcc", *FLAGS, f"-DPATTERN_SIZE={PATTERN_SIZE:#x}", "-I",
-                    os.path.join(TOP, "include"), "-T", os.path.join(directory, "firmware.lds"), "-o", path,
-                    os.path.join(directory, "start.S"), os.path.join(directory, "main.c")], check=True)
+def build_firmware(directory, memory, coherent=64):
+    """Compiles the examples for a slave with so many MiB of RAM and KiB of coherent region."""
+    os.makedirs(directory, exist_ok=True)
+    subprocess.run(["make", "-s", "-C", os.path.join(SELFTESTS, "firmware"), f"O={directory}",
+                    f"CROSS_COMPILE={CROSS_COMPILE}", f"RAM_SIZE={memory << 20:#x}", f"COHERENT_SIZE={coherent << 10:#x}",
+                    f"PATTERN_SIZE={PATTERN_SIZE:#x}"], check=True)
 
 
 def pack(path, kernel, dtb, initrd, memory):
@@ -95,8 +92,9 @@ class Rproc(Scenario):
 
     def make_files(self):
         """Firmware for the master's initramfs."""
-        good = self.kit.path("firmware.elf")
-        build_firmware(good)
+        directory = self.kit.path("firmware")
+        build_firmware(directory, self.memory)
+        good = os.path.join(directory, "echo.elf")
         with open(good, "rb") as stream:
             self.bad = bad_files(stream.read())
         linux = self.kit.path("linux.elf")

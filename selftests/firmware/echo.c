@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * An example of a firmware for a slave that the master's remoteproc framework
- * starts: 32-bit Arm, no operating system. It talks by the serial port and by a
- * trace buffer, which the master sees in debugfs, and sends each signal back
- * with its payload. Some signals are commands.
+ * starts: 32-bit Arm, no operating system. It sends each signal back with its
+ * payload. Some signals are commands.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -12,54 +11,29 @@
 #include <sdm/sdm-rproc.h>
 
 #include "../board-arm.h"
+#include "console.h"
+#include "table.h"
 
 /* Commands: reset the machine, as a firmware does that has crashed; hang. */
 #define SIGNAL_RESET	40
 #define SIGNAL_HANG	41
 
-/* Resource table, as in Linux' include/linux/remoteproc.h. */
-#define RSC_CARVEOUT	0
-#define RSC_TRACE	2
 #define NUM_RESOURCES	2
 
-struct carveout {
-	uint32_t type;
-	uint32_t da;
-	uint32_t pa;
-	uint32_t len;
-	uint32_t flags;
-	uint32_t reserved;
-	uint8_t name[32];
-};
-
-struct trace {
-	uint32_t type;
-	uint32_t da;
-	uint32_t len;
-	uint32_t reserved;
-	uint8_t name[32];
-};
-
 struct table {
-	uint32_t ver;
-	uint32_t num;
-	uint32_t reserved[2];
+	struct rsc_header header;
 	uint32_t offset[NUM_RESOURCES];
-	struct carveout carveout;
-	struct trace trace;
+	struct rsc_carveout carveout;
+	struct rsc_trace trace;
 };
 
-static char trace[4096];
-static uint32_t trace_used;
-
-/* What the note in start.S wants to be saved. */
+/* What echo-note.S wants to be saved. */
 uint32_t pattern[PATTERN_SIZE / 4];
 
 /* The master writes into it where it sees the carveout. */
 static volatile struct table table
 	__attribute__((section(".resource_table"), used)) = {
-	.ver = 1,
-	.num = NUM_RESOURCES,
+	.header = { .ver = 1, .num = NUM_RESOURCES },
 	.offset = {
 		offsetof(struct table, carveout),
 		offsetof(struct table, trace),
@@ -78,36 +52,6 @@ static volatile struct table table
 		.name = "trace",
 	},
 };
-
-static void put_char(char c)
-{
-	store(UART_BASE, c);
-	/* Its last byte stays 0. */
-	if (trace_used < sizeof(trace) - 1)
-		trace[trace_used++] = c;
-}
-
-static void put_text(const char *text)
-{
-	while (*text)
-		put_char(*text++);
-}
-
-static void put_hex(uint32_t value)
-{
-	int shift;
-
-	put_text("0x");
-	for (shift = 28; shift >= 0; shift -= 4)
-		put_char("0123456789abcdef"[value >> shift & 15]);
-}
-
-static void put_value(const char *name, uint32_t value)
-{
-	put_text(name);
-	put_hex(value);
-	put_text("\r\n");
-}
 
 /* Memory that is not in the file has to be zero, also at a second start. */
 static void fill_pattern(void)
