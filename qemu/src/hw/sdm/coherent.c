@@ -90,13 +90,16 @@ static void apply_news(SDMCoherent *c)
         memory_region_set_dirty(c->mr, c->offset + at, end - at);
         at = end;
     }
+    trace_sdm_coherent_acquire(multi_socket_peer_id(c->peer),
+                               bitmap_count_one(c->news_map, c->size));
     bitmap_zero(c->news_map, c->size);
 }
 
 /* What has been written here since the latest release. */
-static void send_changes(SDMCoherent *c, bool announce)
+static uint64_t send_changes(SDMCoherent *c, bool announce)
 {
     GByteArray *out = g_byte_array_new();
+    uint64_t sent = 0;
     size_t at = 0;
 
     do {
@@ -114,8 +117,10 @@ static void send_changes(SDMCoherent *c, bool announce)
         multi_socket_peer_send(c->peer, SDM_PROTO_MEM_DIFF, 0,
                                at == c->size ? SDM_PROTO_DIFF_LAST : 0,
                                &iov, 1);
+        sent += out->len;
     } while (at < c->size);
     g_byte_array_unref(out);
+    return sent;
 }
 
 static void send_signals(SDMCoherent *c, GByteArray *signals)
@@ -154,8 +159,12 @@ static void coherent_work(SDMCoherent *c)
     qemu_mutex_unlock(&c->lock);
 
     if (signals->len || announce) {
-        send_changes(c, announce);
+        uint64_t sent = send_changes(c, announce);
+
         send_signals(c, signals);
+        trace_sdm_coherent_release(multi_socket_peer_id(c->peer), sent,
+                                   signals->len /
+                                   sizeof(struct sdm_proto_signal));
     }
     g_byte_array_unref(signals);
 }
@@ -256,6 +265,13 @@ const char *sdm_coherent_receive(SDMCoherent *c,
         begin_work_locked(c);
     }
     return NULL;
+}
+
+void sdm_coherent_wake(SDMCoherent *c)
+{
+    if (first_cpu) {
+        qemu_cpu_kick(first_cpu);
+    }
 }
 
 bool sdm_coherent_is_current(SDMCoherent *c)

@@ -300,6 +300,9 @@ static void link_serve(SignalLink *link, bool main_loop)
         g_free(entry);
     }
     link->serving = false;
+    if (link->coherent && !sdm_coherent_is_current(link->coherent)) {
+        sdm_coherent_wake(link->coherent);
+    }
 }
 
 static void link_up(SignalLink *link)
