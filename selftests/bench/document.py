@@ -26,6 +26,7 @@ TABLES = {
     "Single accesses": ("read32", "write32_posted", "write64_posted"),
     "Signals": ("signal_rtt_baremetal", "signal_self_baremetal", "signal_rtt_kernel", "signal_self_kernel",
                 "signal_rtt_user"),
+    "rpmsg": ("rpmsg_rtt", "rpmsg_throughput"),
     "Bulk transfers": ("bulk_write", "bulk_read"),
     "Load and boot": ("boot_load", "boot_to_userspace"),
     "A slave's life": ("slave_memory", "idle_cpu"),

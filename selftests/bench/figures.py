@@ -12,7 +12,7 @@ import time
 
 from host.machine import Failure
 
-from . import costs
+from . import costs, rpmsg
 from .files import BareKit
 from .floors import Floors
 from .machines import USER_SPACE, Monitor, Setup, cpu_ns, perf, perf_result, ping, pinned, rate, wait_connected, \
@@ -236,6 +236,10 @@ class Bench:
         self.results.add("signal_self_kernel", mode, pin, [microseconds(sample) for sample in own], "us",
                          floor=10 * self.trap_us, floor_is="10 traps")
         self.add_signal("signal_rtt_user", mode, pin, user, floors, 25 if pin == "free" else None)
+
+    def rpmsg(self, mode, pin):
+        """Messages of rpmsg."""
+        rpmsg.measure(self, mode, pin)
 
     def busy(self, mode, pin, master, slave):
         """Loads while the slave's CPU has work: looking for input without end would take that from it."""

@@ -49,6 +49,10 @@ class Kit:
             [os.environ.get("HOSTCC", "cc"), *WARNINGS, "-o", self.floor, *source("floor.c")],
             [cross, *WARNINGS, "-static", "-D_FILE_OFFSET_BITS=64", "-D_TIME_BITS=64", "-o", self.path("guest-rate"),
              *source("guest-rate.c")],
+            [cross, *WARNINGS, "-static", "-D_FILE_OFFSET_BITS=64", "-D_TIME_BITS=64", "-o", self.path("rpmsg-rate"),
+             *source("rpmsg-rate.c")],
+            ["make", "-s", "-C", os.path.join(SELFTESTS, "firmware"), f"O={self.directory}",
+             f"CROSS_COMPILE={CROSS_COMPILE}"],
             [cross, *WARNINGS, "-mcpu=cortex-a15", "-marm", "-mfloat-abi=soft", "-ffreestanding", "-fno-builtin",
              "-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-I",
              os.path.join(TOP, "include"), "-T", *source("bare.lds"), "-o", self.path("bare.elf"),
@@ -79,7 +83,9 @@ class Kit:
     def _make_master(self):
         cpio = Cpio()
         self._start(cpio)
-        cpio.file("/bin/guest-rate", self.path("guest-rate"))
+        for name in ("guest-rate", "rpmsg-rate"):
+            cpio.file("/bin/" + name, self.path(name))
+        cpio.file("/lib/firmware/rpmsg.elf", self.path("rpmsg.elf"))
         for name in ("test.dtb", "test-initrd", "vmlinuz", "bare.bin"):
             cpio.file("/root/" + name, self.path(name))
         with open(self.path("master.cpio.gz"), "rb") as initrd:

@@ -70,8 +70,11 @@ class Chart(typing.NamedTuple):
 
 CHARTS = {
     "accesses": ("Single accesses", "Loads and stores (less is better)",
-                 lambda e: e["unit"] == "us" and not e["name"].startswith("signal")),
+                 lambda e: e["unit"] == "us" and not e["name"].startswith(("signal", "rpmsg"))),
     "signals": ("Signals", "Signals (less is better)", lambda e: e["name"].startswith("signal")),
+    "rpmsg": ("rpmsg", "Round trips of rpmsg (less is better)", lambda e: e["name"] == "rpmsg_rtt"),
+    "rpmsg-throughput": ("rpmsg", "Echoed messages of rpmsg (more is better)",
+                         lambda e: e["name"] == "rpmsg_throughput"),
     "bulk-sockets": ("Bulk transfers", "Bulk transfers by sockets (more is better)",
                      lambda e: e["name"].startswith("bulk_") and e["mode"] != "shared"),
     "bulk-shared": ("Bulk transfers", "Bulk transfers to a mapped window (more is better)",
