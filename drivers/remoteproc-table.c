@@ -305,25 +305,35 @@ static struct sdm_rproc_entry sdm_rproc_entry(struct rproc *rproc, u32 i)
 	};
 }
 
-static bool sdm_rproc_has_vdev(const struct sdm_rproc_entry *entry)
+/* Is all of the entry in the table, if it is of a type that matters here? */
+static bool sdm_rproc_is_whole(const struct sdm_rproc_entry *entry)
 {
-	const struct fw_rsc_vdev *rsc = entry->rsc;
+	const struct fw_rsc_vdev *vdev = entry->rsc;
 
-	return entry->size >= sizeof(*rsc) &&
-	       entry->size >= struct_size(rsc, vring, rsc->num_of_vrings);
+	switch (entry->type) {
+	case RSC_CARVEOUT:
+		return entry->size >= sizeof(struct fw_rsc_carveout);
+	case RSC_VDEV:
+		return entry->size >= sizeof(*vdev) &&
+		       entry->size >= struct_size(vdev, vring,
+						  vdev->num_of_vrings);
+	default:
+		return true;
+	}
 }
 
 static int sdm_rproc_add_entry(struct sdm_rproc *priv,
 			       const struct sdm_rproc_entry *entry)
 {
+	if (!sdm_rproc_is_whole(entry)) {
+		dev_err(&priv->rproc->dev, "%s: an entry of its resource table is truncated\n",
+			priv->rproc->firmware);
+		return -EINVAL;
+	}
 	switch (entry->type) {
 	case RSC_CARVEOUT:
-		if (entry->size < sizeof(struct fw_rsc_carveout))
-			return -EINVAL;
 		return sdm_rproc_add_carveout(priv, entry->rsc);
 	case RSC_VDEV:
-		if (!sdm_rproc_has_vdev(entry))
-			return -EINVAL;
 		return sdm_rproc_add_vdev(priv, entry->rsc);
 	default:
 		/* The framework knows what to do with others. */

@@ -15,7 +15,7 @@ from .machine import PATIENCE, TypedMachine
 from .mailbox import Mailbox, MailboxDebian, MailboxDebug
 from .pressure import Pressure
 from .rounds import Faults, FaultsDebug
-from .rpmsg import Rpmsg
+from .rpmsg import Rpmsg, RpmsgDebug, RpmsgShared, RpmsgUnix
 from .rproc import Rproc, RprocDebian, RprocDebug, RprocShared
 from .scenario import BOOT, Scenario
 
@@ -839,7 +839,7 @@ class PlainDebug(Plain):
         self.chaos(master, slave)
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Mailbox, Rproc, RprocShared, Rpmsg, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared,
+SCENARIOS = [Self, Pair, Verbatim, Slave, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared,
              HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian, RprocDebian, UnixDebian, PlainDebian,
-             SharedDebian, Debug, MailboxDebug, RprocDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug,
+             SharedDebian, Debug, MailboxDebug, RprocDebug, RpmsgDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug,
              ModulesDebug]
