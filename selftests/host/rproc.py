@@ -29,8 +29,8 @@ def build_firmware(directory, memory, coherent=64):
     """Compiles the examples for a slave with so many MiB of RAM and KiB of coherent region."""
     os.makedirs(directory, exist_ok=True)
     subprocess.run(["make", "-s", "-C", os.path.join(SELFTESTS, "firmware"), f"O={directory}",
-                    f"CROSS_COMPILE={CROSS_COMPILE}", f"RAM_SIZE={memory << 20:#x}", f"COHERENT_SIZE={coherent << 10:#x}",
-                    f"PATTERN_SIZE={PATTERN_SIZE:#x}"], check=True)
+                    f"CROSS_COMPILE={CROSS_COMPILE}", f"RAM_SIZE={memory << 20:#x}",
+                    f"COHERENT_SIZE={coherent << 10:#x}", f"PATTERN_SIZE={PATTERN_SIZE:#x}"], check=True)
 
 
 def pack(path, kernel, dtb, initrd, memory):

@@ -839,7 +839,7 @@ class PlainDebug(Plain):
         self.chaos(master, slave)
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared,
-             HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian, RprocDebian, UnixDebian, PlainDebian,
-             SharedDebian, Debug, MailboxDebug, RprocDebug, RpmsgDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug,
-             ModulesDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, Two, Mixed,
+             NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian,
+             RprocDebian, UnixDebian, PlainDebian, SharedDebian, Debug, MailboxDebug, RprocDebug, RpmsgDebug,
+             UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
