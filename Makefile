@@ -54,6 +54,9 @@ demo: qemu images
 demo-rproc: qemu images
 	@$(top)/scripts/demo --rproc
 
+demo-rpmsg: qemu images
+	@$(top)/scripts/demo --rpmsg
+
 bench: qemu images
 	@$(top)/scripts/bench
 
@@ -88,6 +91,7 @@ help:
 	@echo '  images           kernels and initramfs of master and slave: build/images'
 	@echo '  demo             a master boots a slave, to watch; INTERACTIVE=1 leaves you in its shell'
 	@echo '  demo-rproc       the same by the remoteproc framework; the slave reboots and is started again'
+	@echo '  demo-rpmsg       master and slave exchange messages by rpmsg'
 	@echo ''
 	@echo '  bench            speed, beside what the host can do at best; QUICK=1: a subset, REFRESH=1: new documents'
 	@echo '  check            all tests'
@@ -97,5 +101,5 @@ help:
 	@echo '  lint             style and static checks'
 	@echo '  clean, distclean'
 
-.PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo demo-rproc bench check lint \
-	nightly fuzz mutants clean distclean help
+.PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo demo-rproc demo-rpmsg bench \
+	check lint nightly fuzz mutants clean distclean help
