@@ -288,9 +288,10 @@ class RpmsgShared(Rpmsg):
 
 
 class RpmsgDebug(Rpmsg):
-    """rpmsg, with kernels that look for bugs in themselves."""
+    """rpmsg, with kernels that look for bugs in themselves; only if it is named: it takes minutes, and its own kernel."""
 
     name = "rpmsg-debug"
-    kernel = "debug"
+    kernel = "debug-once"
+    only_by_name = True
     memory = 320
     many = 300

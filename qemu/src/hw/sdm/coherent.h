@@ -54,8 +54,8 @@ const char *sdm_coherent_receive(SDMCoherent *coherent,
 /* Has all been applied that has arrived? Any thread. */
 bool sdm_coherent_is_current(SDMCoherent *coherent);
 /*
- * BQL: have applied what has arrived. A CPU that is about to sleep may miss that
- * it has been given work without the BQL.
+ * BQL: have applied what has arrived. A CPU that is about to sleep may miss
+ * that it has been given work without the BQL.
  */
 void sdm_coherent_wake(SDMCoherent *coherent);
 /* Is the first copy complete? Any thread. */
