@@ -191,7 +191,7 @@ static const char *sdm_elf_load(const struct sdm_elf_file *file,
 	return NULL;
 }
 
-static size_t sdm_elf_padded(u32 size)
+static u64 sdm_elf_padded(u32 size)
 {
 	return ALIGN((u64)size, 4);
 }
@@ -229,7 +229,7 @@ static const char *sdm_elf_notes(const struct sdm_elf_file *file,
 		if (left < sizeof(words))
 			return "a note is truncated";
 		memcpy(words, note, sizeof(words));
-		len = sizeof(words) + (u64)sdm_elf_padded(words[0]) + words[1];
+		len = sizeof(words) + sdm_elf_padded(words[0]) + words[1];
 		if (len > left)
 			return "a note is truncated";
 		note += sizeof(words);
@@ -335,12 +335,11 @@ const char *sdm_elf_check_table(const void *data, size_t size)
 	return NULL;
 }
 
-/* Names are compared only as far as there are any. */
+/* A name is compared only as far as there are any. */
 static bool sdm_elf_is_table(const struct sdm_elf_file *file,
 			     const Elf64_Shdr *names, const Elf64_Shdr *shdr)
 {
-	return sdm_elf_has(file, names->sh_offset, names->sh_size) &&
-	       sdm_range_fits(shdr->sh_name, sizeof(SDM_ELF_TABLE),
+	return sdm_range_fits(shdr->sh_name, sizeof(SDM_ELF_TABLE),
 			      names->sh_size) &&
 	       !memcmp(file->data + names->sh_offset + shdr->sh_name,
 		       SDM_ELF_TABLE, sizeof(SDM_ELF_TABLE));
@@ -356,6 +355,8 @@ static const char *sdm_elf_find_table(const struct sdm_elf_file *file,
 	if (header->e_shstrndx >= header->e_shnum)
 		return NULL;
 	names = sdm_elf_shdr(file, header->e_shstrndx);
+	if (!sdm_elf_has(file, names.sh_offset, names.sh_size))
+		return "the names of its sections are truncated";
 
 	for (i = 0; i < header->e_shnum; i++) {
 		shdr = sdm_elf_shdr(file, i);

@@ -8,6 +8,10 @@
 
 results=/sys/kernel/debug/kunit
 
+# It comes with what it tests; only what was there before stays.
+brought=
+grep -q '^sdm_remoteproc ' /proc/modules || brought=sdm_remoteproc
+
 modprobe sdm_kunit 2>/dev/null || skip_all "no KUnit in this kernel"
 [ -d $results ] || skip_all "no results in debugfs"
 
@@ -32,4 +36,5 @@ done
 [ "$planned" -gt 0 ] || result "there are suites" false
 
 try 0 "" "the module can be unloaded" rmmod sdm_kunit
+! grep -q "^${brought:-none} " /proc/modules || rmmod "$brought"
 finish
