@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * ELF files of 32 and 64 bits and of either byte order: PT_LOAD segments go to
- * their physical addresses.
+ * their physical addresses. A note tells which of them has the device tree.
  */
 #include <string.h>
 
+#include <sdm/sdm-rproc.h>
+
+#include "dtb.h"
 #include "image.h"
 #include "report.h"
 
@@ -161,6 +164,81 @@ static bool entry_in(const struct elf *elf, const struct phdr *phdr, u64 *entry)
 	return true;
 }
 
+/* A note, with a name of @name_size bytes. The sizes have been checked. */
+static int take_note(const struct elf *elf, u64 offset, u32 name_size, u32 size,
+		     u32 type, struct image *image)
+{
+	const u8 *name = elf->file->data + offset;
+
+	if (type != SDM_NOTE_DTB || name_size != sizeof(SDM_NOTE_NAME) ||
+	    memcmp(name, SDM_NOTE_NAME, sizeof(SDM_NOTE_NAME)))
+		return 0;
+	if (size != sizeof(u64))
+		return bad(elf, "the note of the device tree has a wrong size");
+	image->dtb = get(elf, offset + name_size, sizeof(u64));
+	if (!image->dtb)
+		return bad(elf, "the note of the device tree has no address");
+	return 0;
+}
+
+static u64 padded(u32 size)
+{
+	return ((u64)size + 3) & ~3ULL;
+}
+
+static int read_notes(const struct elf *elf, const struct phdr *phdr,
+		      struct image *image)
+{
+	u64 offset = phdr->offset, left = phdr->filesz;
+	u32 name_size, size;
+	u64 used;
+
+	if (left && !file_has(elf->file, offset, left))
+		return bad(elf, "the ELF notes are truncated");
+
+	while (left) {
+		if (left < sizeof(Elf64_Nhdr))
+			return bad(elf, "an ELF note is truncated");
+		name_size = GET(elf, offset, Nhdr, n_namesz);
+		size = GET(elf, offset, Nhdr, n_descsz);
+		used = sizeof(Elf64_Nhdr) + padded(name_size);
+		if (used + size > left)
+			return bad(elf, "an ELF note is truncated");
+		if (take_note(elf, offset + sizeof(Elf64_Nhdr), name_size, size,
+			      GET(elf, offset, Nhdr, n_type), image))
+			return -1;
+		used += padded(size);
+		/* The last one need not be padded. */
+		if (used > left)
+			used = left;
+		offset += used;
+		left -= used;
+	}
+	return 0;
+}
+
+/* It has to be one, and all of it in the file. */
+static int check_dtb(const struct file *file, const struct image *image)
+{
+	unsigned int i;
+
+	for (i = 0; i < image->nr_segments; i++) {
+		const struct segment *segment = &image->segments[i];
+		u64 behind = image->dtb - segment->address;
+		struct file dtb = { .name = "the device tree in the ELF file" };
+
+		if (image->dtb < segment->address ||
+		    behind >= segment->file_size)
+			continue;
+		dtb.data = file->data + segment->offset + behind;
+		dtb.size = segment->file_size - behind;
+		return dtb_check(&dtb);
+	}
+	error("%s: the device tree, by its note at 0x%llx, is in none of the segments",
+	      file->name, image->dtb);
+	return -1;
+}
+
 static int elf_parse(const struct file *file, struct image *image)
 {
 	struct elf elf = { .file = file };
@@ -175,6 +253,8 @@ static int elf_parse(const struct file *file, struct image *image)
 	image->machine = elf.machine;
 	for (i = 0; i < elf.phnum; i++) {
 		read_phdr(&elf, i, &phdr);
+		if (phdr.type == PT_NOTE && read_notes(&elf, &phdr, image))
+			return -1;
 		if (phdr.type != PT_LOAD || !phdr.memsz)
 			continue;
 		if (check_phdr(&elf, i, &phdr))
@@ -198,7 +278,7 @@ static int elf_parse(const struct file *file, struct image *image)
 		      file->name, elf.entry);
 		return -1;
 	}
-	return 0;
+	return image->dtb ? check_dtb(file, image) : 0;
 }
 
 const struct image_type image_elf = {

@@ -36,6 +36,7 @@ struct segment {
  *	nothing else may be put into
  * @run_size: size of that memory; 0: no more than the segments
  * @entry: address of the first instruction
+ * @dtb: address of the device tree that is in one of the segments; 0: none
  * @nr_segments: number of @segments
  * @segments: what has to be in memory
  */
@@ -49,6 +50,7 @@ struct image {
 	u64 run_start;
 	u64 run_size;
 	u64 entry;
+	u64 dtb;
 	unsigned int nr_segments;
 	struct segment segments[IMAGE_MAX_SEGMENTS];
 };

@@ -115,6 +115,8 @@ int plan_make(struct plan *plan, const struct plan_input *input)
 	    place_image(plan, input))
 		return -1;
 
+	/* Unless another one is given. */
+	plan->dtb = input->image->dtb;
 	if (dtb && dtb_avoid_reserved(dtb, &plan->layout))
 		return -1;
 	/* First what is large. */

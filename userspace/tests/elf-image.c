@@ -4,6 +4,8 @@
  */
 #include <string.h>
 
+#include <sdm/sdm-rproc.h>
+
 #include "craft.h"
 #include "image.h"
 #include "test.h"
@@ -251,6 +253,135 @@ static void too_many_segments(void)
 	CHECK(image.nr_segments == IMAGE_MAX_SEGMENTS);
 }
 
+/* A note at @offset; returns what is behind it. */
+static size_t put_note(size_t offset, const char *name, u32 name_size, u32 type,
+		       u64 value, unsigned int size)
+{
+	put(offset, 4, name_size);
+	put(offset + 4, 4, size);
+	put(offset + 8, 4, type);
+	memcpy(file.data + offset + 12, name, name_size);
+	offset += 12 + ((name_size + 3) & ~3u);
+	put(offset, size, value);
+	return offset + ((size + 3) & ~3u);
+}
+
+/* A sound file with notes of others, ours, and the device tree it is about. */
+static void cook_with_dtb(bool wide, bool big_endian, u64 address)
+{
+	const size_t notes = 0x400;
+	struct file dtb;
+	size_t end;
+
+	sound(wide, big_endian);
+	recipe.phdrs[0].p_offset = notes;
+	recipe.phdrs[0].p_filesz = 0x100;
+	recipe.size += 0x4000;
+	recipe.phdrs[2].p_filesz += 0x4000;
+	cook();
+
+	craft_dtb(&dtb, 2, 2);
+	memcpy(file.data + 0x2100, dtb.data, dtb.size);
+	file_free(&dtb);
+
+	/* Others use the number for something else. */
+	end = put_note(notes, "GNU", 4, SDM_NOTE_DTB, 5, 4);
+	end = put_note(end, "SDMX", 5, SDM_NOTE_DTB, 5, 4);
+	end = put_note(end, SDM_NOTE_NAME, 4, SDM_NOTE_DUMP, 1, 8);
+	end = put_note(end, SDM_NOTE_NAME, 4, SDM_NOTE_DTB, address, 8);
+	/* Nothing is behind the last one. */
+	recipe.phdrs[0].p_filesz = end - notes;
+	PUT(recipe.phoff, Phdr, p_filesz, end - notes);
+}
+
+#define DTB 0x40002100
+/* Where the last of these notes is, and what follows it */
+#define OUR_NOTE 0x444
+#define NOTES_END 0x45c
+
+static void note_of_device_tree(void)
+{
+	int kind;
+
+	for (kind = 0; kind < 4; kind++) {
+		cook_with_dtb(kind & 1, kind & 2, DTB);
+		CHECK(recipe.phdrs[0].p_filesz == NOTES_END - 0x400);
+		CHECK(!image_recognise(&file, &image));
+		CHECK(image.dtb == DTB);
+		CHECK(!image.linux_kernel);
+		file_free(&file);
+	}
+	sound(true, false);
+	CHECK(!recognise());
+	CHECK(image.dtb == 0);
+}
+
+/* @what of the notes is wrong; see note_of_device_tree() for what is right */
+static void check_bad_note(size_t offset, unsigned int bytes, u64 value,
+			   const char *text)
+{
+	int kind;
+
+	for (kind = 0; kind < 4; kind++) {
+		cook_with_dtb(kind & 1, kind & 2, DTB);
+		put(offset, bytes, value);
+		CHECK_ERROR(image_recognise(&file, &image), text);
+		file_free(&file);
+	}
+}
+
+static void bad_notes(void)
+{
+	u64 size;
+
+	/* The size of the number */
+	check_bad_note(OUR_NOTE + 4, 4, 7, "wrong size");
+	check_bad_note(OUR_NOTE + 4, 4, 0, "wrong size");
+	/* Sizes beyond the end, also where 32 bits overflow */
+	check_bad_note(OUR_NOTE + 4, 4, 9, "note is truncated");
+	check_bad_note(OUR_NOTE + 4, 4, U32_MAX, "note is truncated");
+	check_bad_note(OUR_NOTE, 4, 9, "note is truncated");
+	check_bad_note(OUR_NOTE, 4, U32_MAX, "note is truncated");
+	check_bad_note(OUR_NOTE, 4, U32_MAX - 7, "note is truncated");
+	cook_with_dtb(true, false, DTB);
+	put(OUR_NOTE, 4, U32_MAX);
+	put(OUR_NOTE + 4, 4, NOTES_END - OUR_NOTE - 12);
+	CHECK_ERROR(image_recognise(&file, &image), "note is truncated");
+	file_free(&file);
+	/* Addresses of nothing, and of no device tree */
+	check_bad_note(OUR_NOTE + 16, 8, 0, "no address");
+	check_bad_note(OUR_NOTE + 16, 8, DTB - 4, "no device tree blob");
+	check_bad_note(OUR_NOTE + 16, 8, 0x3fffffff, "none of the segments");
+	check_bad_note(OUR_NOTE + 16, 8, U64_MAX, "none of the segments");
+	/* The bss is not in the file. */
+	check_bad_note(OUR_NOTE + 16, 8, 0x40007000, "none of the segments");
+	check_bad_note(OUR_NOTE + 16, 8, 0x40006fff, "no device tree blob");
+
+	/* Notes that are cut off anywhere, and outside of the file */
+	for (size = 1; size < NOTES_END - 0x400; size++) {
+		cook_with_dtb(true, false, DTB);
+		PUT(recipe.phoff, Phdr, p_filesz, size);
+		if (image_recognise(&file, &image))
+			CHECK(error_contains("truncated"));
+		else
+			CHECK(image.dtb == 0);
+		file_free(&file);
+	}
+	sound(true, false);
+	recipe.phdrs[0].p_filesz = 1;
+	CHECK_ERROR(recognise(), "notes are truncated");
+	recipe.phdrs[0].p_offset = recipe.size - 1;
+	CHECK_ERROR(recognise(), "note is truncated");
+
+	/* A device tree that goes on behind its segment */
+	cook_with_dtb(true, false, DTB);
+	put_be(&file, 0x2104, 4, 0x4f01);
+	CHECK_ERROR(image_recognise(&file, &image), "is truncated");
+	put_be(&file, 0x2104, 4, 0x30);
+	CHECK_ERROR(image_recognise(&file, &image), "broken device tree");
+	file_free(&file);
+}
+
 const struct test elf_image_tests[] = {
 	{ "ELF of both sizes and byte orders", sound_files },
 	{ "ELF with a virtual entry point", translated_entry },
@@ -261,5 +392,7 @@ const struct test elf_image_tests[] = {
 	{ "ELF with bad headers", bad_headers },
 	{ "ELF with huge segments", huge_segments },
 	{ "ELF with too many segments", too_many_segments },
+	{ "ELF with a device tree", note_of_device_tree },
+	{ "ELF with bad notes", bad_notes },
 	{ 0 },
 };

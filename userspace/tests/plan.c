@@ -220,6 +220,12 @@ static void fixed_segments(void)
 	CHECK(plan.pieces[1].size == 0x1000);
 	CHECK(plan.pieces[1].mem_size == 4 * MIB);
 
+	/* The one that is given is used, not the one in the file. */
+	image.dtb = BASE + 0x800;
+	CHECK(!make_plan(BASE, 64 * MIB));
+	CHECK(plan.dtb == BASE + 36 * MIB);
+	CHECK(plan.nr_pieces == 3);
+
 	image.segments[1].address = BASE + 0xfff;
 	CHECK_ERROR(make_plan(BASE, 64 * MIB), "overlaps");
 	image.segments[1].address = BASE + 61 * MIB;
@@ -239,6 +245,11 @@ static void without_device_tree(void)
 	CHECK(plan.nr_pieces == 1);
 	CHECK(plan.dtb == 0);
 	CHECK_ERROR(make_plan(BASE, 0xfff), "outside");
+	/* It is in the image. */
+	image.dtb = BASE + 0x800;
+	CHECK(!make_plan(BASE, 0x1000));
+	CHECK(plan.nr_pieces == 1);
+	CHECK(plan.dtb == BASE + 0x800);
 	free_inputs();
 }
 
