@@ -79,6 +79,7 @@ class Rproc(Scenario):
         self.appears(master)
         self.bad_firmware(master)
         self.linux(master, slave)
+        self.tool(master, slave)
         self.firmware(master, slave)
         self.crashes(master, slave)
         self.recovery_fails(master, slave)
@@ -141,6 +142,22 @@ class Rproc(Scenario):
             self.put(f"Linux, {time} time: stop", master, "state", "stop")
             self.state(f"Linux, {time} time: offline", master, "offline")
             self.probe(f"Linux, {time} time: it waits in reset", master, "state 1", "reset")
+
+    def tool(self, master, slave):
+        """sdm-test boots the same file. Its load claims nothing: who starts first has the slave, the other is told."""
+        self.expect("sdm-test, the same file", master, "./sdm-test -b 0 1 /lib/firmware/linux.elf", "slave 1 started")
+        self.up("sdm-test, the same file: it is up", slave)
+        self.probe("sdm-test, the same file: reset", master, "reset 1", "OK")
+        self.state("sdm-test, the same file: offline", master, "offline")
+        # It is stopped in the middle of a load, to where the firmware has nothing.
+        master.background("truncate -s 64M /tmp/large; /tests/probe signal 19 'load raw' "
+                          "./sdm-test -b 0 1 --load 0x44000000 /tmp/large", "/tmp/load", "sent signal")
+        self.start_firmware("start during a load", master, slave)
+        self.expect("start during a load: sdm-test does not", master, "kill -CONT $(sed -n 's/^sent signal 19 to //p' "
+                    "/tmp/load); for i in $(seq 600); do grep -q 'not started' /tmp/load && break; sleep 0.1; done; "
+                    "rm /tmp/large; cat /tmp/load", r"became running during the load(.|\n)*not started", 0, 90)
+        self.firmware_answers("start during a load", master)
+        self.put("start during a load: stop", master, "state", "stop")
 
     def bad_firmware(self, master):
         """Each bad file is refused, and the kernel says why."""
