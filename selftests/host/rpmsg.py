@@ -59,7 +59,6 @@ class Rpmsg(Rproc):
     name = "rpmsg"
     unix = False
     ram = f",coherent-size={COHERENT}"
-    has_sample = True
     # Messages of a run
     many = 3000
 
@@ -133,8 +132,6 @@ class Rpmsg(Rproc):
 
     def sample(self, master):
         """The kernel's own example, unmodified."""
-        if not self.has_sample:
-            return
         for time in ("first", "second"):
             self.expect(f"rpmsg_client_sample, {time} time", master, "dmesg -c >/dev/null; "
                         "modprobe rpmsg_client_sample; for i in $(seq 600); do dmesg | grep -q goodbye && break; "
@@ -287,8 +284,15 @@ class RpmsgShared(Rpmsg):
     ram = Rpmsg.ram + ",share=on"
 
 
+class RpmsgDebian(Rpmsg):
+    """rpmsg, with Debian's own kernel as the master's."""
+
+    name = "rpmsg-debian"
+    kernel = "armmp"
+
+
 class RpmsgDebug(Rpmsg):
-    """rpmsg, with kernels that look for bugs in themselves; only if it is named: it takes minutes, and its own kernel."""
+    """rpmsg, with kernels that look for bugs in themselves; only if it is named: it has a kernel of its own."""
 
     name = "rpmsg-debug"
     kernel = "debug-once"

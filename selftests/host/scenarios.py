@@ -15,7 +15,7 @@ from .machine import PATIENCE, TypedMachine
 from .mailbox import Mailbox, MailboxDebian, MailboxDebug
 from .pressure import Pressure
 from .rounds import Faults, FaultsDebug
-from .rpmsg import Rpmsg, RpmsgDebug, RpmsgShared, RpmsgUnix
+from .rpmsg import Rpmsg, RpmsgDebian, RpmsgDebug, RpmsgShared, RpmsgUnix
 from .rproc import Rproc, RprocDebian, RprocDebug, RprocShared
 from .scenario import BOOT, Scenario
 
@@ -841,5 +841,5 @@ class PlainDebug(Plain):
 
 SCENARIOS = [Self, Pair, Verbatim, Slave, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, Two, Mixed,
              NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian,
-             RprocDebian, UnixDebian, PlainDebian, SharedDebian, Debug, MailboxDebug, RprocDebug, RpmsgDebug,
-             UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
+             RprocDebian, RpmsgDebian, UnixDebian, PlainDebian, SharedDebian, Debug, MailboxDebug, RprocDebug,
+             RpmsgDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
