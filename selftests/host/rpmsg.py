@@ -295,7 +295,7 @@ class RpmsgDebug(Rpmsg):
     """rpmsg, with kernels that look for bugs in themselves; only if it is named: it has a kernel of its own."""
 
     name = "rpmsg-debug"
-    kernel = "debug-once"
+    kernel = "debug-rproc"
     only_by_name = True
     memory = 320
     many = 300
