@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The results, printed as they come."""
 
+import threading
 
 # Lines about one failure: the first ones tell most.
 LONGEST = 20
@@ -12,6 +13,8 @@ class Report:
 
     def __init__(self):
         self.counts = {"ok": 0, "not ok": 0, "skip": 0}
+        # Scenarios may run side by side.
+        self.lock = threading.Lock()
 
     @property
     def failed(self):
@@ -20,6 +23,10 @@ class Report:
 
     def result(self, scenario, result):
         """Prints a result."""
+        with self.lock:
+            self._result(scenario, result)
+
+    def _result(self, scenario, result):
         self.counts[result.status] += 1
         number = sum(self.counts.values())
         for line in result.details[:LONGEST]:

@@ -245,6 +245,11 @@ class Scenario:
         self.look_at_logs([problem for problem in problems if problem])
         self.report.note(f"{self.name}: {time.monotonic() - begun:.0f} s, logs in {os.path.relpath(self.directory)}")
 
+    def abandon(self):
+        """Ends its machines, for another thread: the test is about to end."""
+        for machine in list(self.machines):
+            machine.stop()
+
     def look_at_logs(self, problems):
         """Neither a kernel nor QEMU must have complained."""
         found = []
