@@ -492,14 +492,14 @@ void fake_give_back(FakePeer *peer)
  * The judge, for the main thread
  */
 
-void fake_proper(FakePeer *peer, bool hello)
+void fake_proper(FakePeer *peer, bool hello, uint32_t region)
 {
     QEMU_LOCK_GUARD(&fake_lock);
 
     if (peer->has_sent || peer->chunk > SDM_PROTO_MAX_HANDSHAKE) {
         judge_unsure(&peer->judge);
     } else {
-        judge_proper(&peer->judge, hello);
+        judge_proper(&peer->judge, hello, region);
     }
 }
 

@@ -73,6 +73,8 @@ typedef enum FakeFile {
 
 /* Size of the RAM of a well-behaved fake slave. */
 #define FAKE_RAM_SIZE (1 * MiB)
+/* And of its coherent region, if it has one: its end is found soon. */
+#define FAKE_REGION_SIZE (8 * KiB)
 
 extern FakePeer fake_peers[FAKE_PEERS];
 
@@ -92,8 +94,11 @@ bool fake_is_decided(FakePeer *peer);
 bool fake_is_drained(FakePeer *peer);
 void fake_plan(FakePeer *peer, FakeAnswer how, uint8_t value);
 void fake_give_back(FakePeer *peer);
-/* For the judge: a proper HELLO or WELCOME will be sent, or what is odd. */
-void fake_proper(FakePeer *peer, bool hello);
+/*
+ * For the judge: a proper HELLO (of a slave with a coherent region of @region
+ * bytes) or WELCOME will be sent, or what is odd.
+ */
+void fake_proper(FakePeer *peer, bool hello, uint32_t region);
 void fake_unsure(FakePeer *peer);
 /* A frame will be sent as it should be, with a complete payload. */
 void fake_whole(FakePeer *peer, const struct sdm_proto_header *header,

@@ -182,13 +182,14 @@ static void proper_credits(Judge *judge)
     judge->can_send = judge->given = 8;
 }
 
-void judge_proper(Judge *judge, bool hello)
+void judge_proper(Judge *judge, bool hello, uint32_t region)
 {
     if (judge->state != JUDGE_OFF) {
         judge_unsure(judge);
         return;
     }
     proper_credits(judge);
+    judge->region = region;
     judge->state = hello ? JUDGE_ASKED : JUDGE_ON;
     if (!hello) {
         judge->id = 1;
@@ -376,6 +377,44 @@ static const char *action_sent(const struct sdm_proto_header *header)
     return header->tag > 1 ? "a signal without an action" : NULL;
 }
 
+/* NULL, or what is wrong with records of changes. */
+static const char *judge_changes(Judge *judge, const uint8_t *payload,
+                                 uint32_t length)
+{
+    uint64_t at = 0;
+
+    while (at < length) {
+        uint64_t offset, n;
+
+        if (length - at < 8) {
+            return "half a record of changes";
+        }
+        offset = ldl_le_p(payload + at);
+        n = ldl_le_p(payload + at + 4);
+        at += 8 + n;
+        if (!n || at > length) {
+            return "a record of changes with an impossible length";
+        }
+        if (offset + n > judge->region) {
+            return "changes outside of the region";
+        }
+    }
+    return NULL;
+}
+
+static const char *changes_sent(Judge *judge,
+                                const struct sdm_proto_header *header,
+                                const uint8_t *payload)
+{
+    if (!judge->region) {
+        return "changes of a region that there is not";
+    }
+    if (header->arg > SDM_PROTO_DIFF_LAST) {
+        return "changes of an unknown kind";
+    }
+    return judge_changes(judge, payload, header->length);
+}
+
 void judge_sent(Judge *judge, const struct sdm_proto_header *header,
                 const uint8_t *payload)
 {
@@ -407,7 +446,7 @@ void judge_sent(Judge *judge, const struct sdm_proto_header *header,
         case SDM_PROTO_BYE:
             break;
         case SDM_PROTO_MEM_DIFF:
-            crime = "changes of a region that there is not";
+            crime = changes_sent(judge, header, payload);
             break;
         case SDM_PROTO_HELLO:
         case SDM_PROTO_WELCOME:
@@ -502,6 +541,19 @@ static void answer_arrived(Judge *judge,
     free_answer(a);
 }
 
+/* Long ones are not kept as a whole. */
+static void changes_arrived(Judge *judge,
+                            const struct sdm_proto_header *header,
+                            const uint8_t *payload, size_t have)
+{
+    const char *wrong = have < header->length ? NULL :
+                        judge_changes(judge, payload, header->length);
+
+    if (!judge->region || header->arg > SDM_PROTO_DIFF_LAST || wrong) {
+        judge_finding("changes: %s", wrong ?: "nobody has to get them");
+    }
+}
+
 static void question_arrived(const struct sdm_proto_header *header,
                              const uint8_t *payload)
 {
@@ -552,6 +604,9 @@ void judge_arrived(Judge *judge, const struct sdm_proto_header *header,
     case SDM_PROTO_MEM_DATA:
     case SDM_PROTO_MEM_ERROR:
         answer_arrived(judge, header, payload, have);
+        break;
+    case SDM_PROTO_MEM_DIFF:
+        changes_arrived(judge, header, payload, have);
         break;
     default:
         question_arrived(header, payload);

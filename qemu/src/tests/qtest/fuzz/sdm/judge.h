@@ -26,6 +26,7 @@ typedef struct Judge {
     GQueue answers;        /* those that are due, JudgeAnswer */
     uint32_t id;           /* of the slave, whoever that is */
     uint64_t offset;       /* master: of the slave's RAM in the window */
+    uint32_t region;       /* size of the coherent region, or 0 */
     unsigned can_send;     /* signals that the machine may send */
     unsigned given;        /* all credits that it was given */
     int room;              /* signals that the peer may send */
@@ -40,8 +41,11 @@ void judge_init(uint64_t ram_size, uint8_t *ram);
 
 /* A new connection. */
 void judge_begin(Judge *judge);
-/* The peer is about to send a proper HELLO or WELCOME first. */
-void judge_proper(Judge *judge, bool hello);
+/*
+ * The peer is about to send a proper HELLO or WELCOME first. @region is the
+ * size of the coherent region that its HELLO offers, or 0.
+ */
+void judge_proper(Judge *judge, bool hello, uint32_t region);
 /* The connection is closed here. */
 void judge_closed(Judge *judge);
 /* It does something with which the judge cannot reckon. */

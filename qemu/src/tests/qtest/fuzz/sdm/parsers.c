@@ -8,6 +8,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "hw/sdm/mem-diff.h"
 #include "hw/sdm/proto.h"
 #include "sdm/sdm-regs.h"
 #include "qemu/module.h"
@@ -99,6 +100,43 @@ static void try_handshakes(const uint8_t *data, size_t length)
     }
 }
 
+/* A small region: numbers near its end are found soon. */
+#define REGION 256
+
+/* What is taken is in the region, and comes back if somebody collects it. */
+static void try_changes(const uint8_t *data, size_t length)
+{
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    uint8_t mem[REGION] = { }, twin[REGION] = { }, other[REGION] = { };
+    const uint8_t *record = data, *end = data + length;
+    uint32_t offset, n;
+    size_t at = 0;
+
+    if (sdm_diff_check(data, length, REGION)) {
+        return;
+    }
+    while (record < end) {
+        record = sdm_diff_record(record, &offset, &n);
+        g_assert(n && n <= end - record);
+        g_assert(offset < REGION && n <= REGION - offset);
+        memcpy(mem + offset, record, n);
+        record += n;
+    }
+    while (at < REGION) {
+        size_t max = SDM_DIFF_HEADER + 1 + length % REGION;
+
+        g_byte_array_set_size(out, 0);
+        at = sdm_diff_collect(out, max, mem, twin, REGION, at);
+        g_assert(out->len <= max);
+        g_assert(!sdm_diff_check(out->data, out->len, REGION));
+        for (record = out->data; record < out->data + out->len; record += n) {
+            record = sdm_diff_record(record, &offset, &n);
+            memcpy(other + offset, record, n);
+        }
+    }
+    g_assert(!memcmp(mem, twin, REGION) && !memcmp(mem, other, REGION));
+}
+
 static void fuzz_parsers(QTestState *s, const unsigned char *data, size_t size)
 {
     if (size >= SDM_PROTO_HEADER_SIZE) {
@@ -107,6 +145,7 @@ static void fuzz_parsers(QTestState *s, const unsigned char *data, size_t size)
 
         try_header(copy);
         try_handshakes(copy, size);
+        try_changes(copy, size);
     }
 }
 

@@ -41,7 +41,7 @@ void wire_end(Input *in, FakePeer *peer);
 void wire_plan(Input *in, FakePeer *peer);
 void wire_settle(Input *in, FakePeer *peer);
 /* A proper handshake, with all that belongs to it. */
-void wire_proper_hello(FakePeer *peer, bool with_file);
+void wire_proper_hello(FakePeer *peer, bool with_file, bool with_region);
 void wire_proper_welcome(FakePeer *peer);
 
 /* Actions of the guest (guest.c); none of them has to do with @peer. */

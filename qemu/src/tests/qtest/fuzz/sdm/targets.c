@@ -333,17 +333,19 @@ static void master_init(void)
     fake_init(true);
 }
 
-static void master_join(FakePeer *peer, bool with_file)
+static void master_join(FakePeer *peer, bool with_file, bool with_region)
 {
     fake_connect(peer);
-    wire_proper_hello(peer, with_file);
+    wire_proper_hello(peer, with_file, with_region);
     run_wait_decided(peer);
     run_settle();
 }
 
 static void master_joined(Input *in, FakePeer *peer)
 {
-    master_join(peer, input_u8(in) & 1);
+    unsigned how = input_u8(in) % 4;
+
+    master_join(peer, how == 1, how == 2);
 }
 
 static Action *const master_actions[] = {
@@ -381,7 +383,7 @@ static void probe(void)
     FakePeer *peer = &fake_peers[0];
 
     fake_connect(peer);
-    wire_proper_hello(peer, false);
+    wire_proper_hello(peer, false, false);
     wait_or_hang(probe_is_over, "a proper slave gets no answer");
     if (peer->handshake != SDM_PROTO_WELCOME) {
         judge_finding("a proper slave is refused");
@@ -433,7 +435,7 @@ static void join_both(void)
     }
     disconnect();
     for (i = 0; i < FAKE_PEERS; i++) {
-        master_join(&fake_peers[i], i == 1);
+        master_join(&fake_peers[i], i == 1, false);
         fake_give_back(&fake_peers[i]);
     }
 }

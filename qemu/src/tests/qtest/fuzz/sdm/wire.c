@@ -40,6 +40,7 @@ static const struct sdm_proto_signals proper_signals = {
 #define WITH_ID 0x0200
 #define WITH_SIZE 0x0400
 #define WITH_REJECT 0x0800
+#define WITH_REGION 0x1000
 
 /* One of the bytes from @from on becomes another one. */
 static void spoil(Input *in, GByteArray *out, size_t from)
@@ -108,6 +109,7 @@ static void send_hello(Input *in, FakePeer *peer, unsigned how)
             .size = how & WITH_SIZE ? input_u16(in) * 4096ull : FAKE_RAM_SIZE,
             .base = 0x80000000,
             .flags = how & WITH_FLAG_FD ? SDM_PROTO_MEMORY_FD : 0,
+            .coherent = how & WITH_REGION ? FAKE_REGION_SIZE : 0,
         };
 
         sdm_proto_add_hello_memory(body, &mem);
@@ -172,20 +174,23 @@ static void send_welcome(Input *in, FakePeer *peer, unsigned how)
     send_handshake(in, peer, SDM_PROTO_WELCOME, how, out);
 }
 
-void wire_proper_hello(FakePeer *peer, bool with_file)
+void wire_proper_hello(FakePeer *peer, bool with_file, bool with_region)
 {
     Input none = { 0 };
 
+    /* Who shares the RAM has nothing to tell about it. */
+    g_assert(!with_file || !with_region);
     peer->next_fds = with_file ? FAKE_FD_GOOD : FAKE_FD_NONE;
-    fake_proper(peer, true);
-    send_hello(&none, peer, with_file ? WITH_FLAG_FD : 0);
+    fake_proper(peer, true, with_region ? FAKE_REGION_SIZE : 0);
+    send_hello(&none, peer, with_file ? WITH_FLAG_FD :
+                            with_region ? WITH_REGION : 0);
 }
 
 void wire_proper_welcome(FakePeer *peer)
 {
     Input none = { 0 };
 
-    fake_proper(peer, false);
+    fake_proper(peer, false, 0);
     send_welcome(&none, peer, 0);
 }
 
@@ -213,6 +218,7 @@ static const uint16_t frame_types[] = {
     SDM_PROTO_MEM_ERROR, SDM_PROTO_MEM_FILL, SDM_PROTO_SIGNAL,
     SDM_PROTO_CREDIT, SDM_PROTO_STATE, SDM_PROTO_ACTION, SDM_PROTO_BYE,
     SDM_PROTO_HELLO, SDM_PROTO_WELCOME, SDM_PROTO_REJECT,
+    SDM_PROTO_MEM_DIFF,
 };
 
 /* What is special about a frame: bits. */
@@ -224,6 +230,25 @@ static const uint16_t frame_types[] = {
 #define FRAME_TRUNCATED 0x20
 #define FRAME_LONG 0x40
 #define FRAME_RAW 0x80
+
+/* Records of changes: in the region, or nearly. */
+static size_t make_changes(Input *in, unsigned how, uint8_t *buf)
+{
+    unsigned i, count = input_u8(in) % 4;
+    size_t length = 0;
+
+    for (i = 0; i < count; i++) {
+        uint32_t offset = how & FRAME_LONG ? input_u32(in) :
+                          input_u16(in) % (FAKE_REGION_SIZE + 16);
+        uint32_t n = input_u8(in);
+
+        stl_le_p(buf + length, offset);
+        stl_le_p(buf + length + 4, n);
+        memset(buf + length + 8, input_u8(in), n);
+        length += 8 + n;
+    }
+    return length;
+}
 
 /* The payload, as it should be; or of the right length, if FRAME_RAW. */
 static size_t make_payload(Input *in, struct sdm_proto_header *header,
@@ -278,6 +303,10 @@ static size_t make_payload(Input *in, struct sdm_proto_header *header,
     case SDM_PROTO_REJECT:
         length = input_u8(in);
         how |= FRAME_RAW;
+        break;
+    case SDM_PROTO_MEM_DIFF:
+        header->arg = input_u8(in) & SDM_PROTO_DIFF_LAST;
+        length = make_changes(in, how, buf);
         break;
     default:
         header->arg = input_u8(in);
