@@ -62,9 +62,10 @@ static int sdm_chr_get_peer(struct sdm_chr_file *f, bool nonblock,
 {
 	struct sdm_peer_status status;
 	struct sdm_peer *peer;
+	bool self;
 	int ret;
 
-	if (arg->peer.reserved0 || !SDM_CHR_IS_ZERO(arg->peer.reserved))
+	if (arg->peer.reserved0 || arg->peer.reserved)
 		return -EINVAL;
 	peer = sdm_peer_get(f->chr->sdm, arg->peer.peer);
 	if (IS_ERR(peer))
@@ -74,6 +75,7 @@ static int sdm_chr_get_peer(struct sdm_chr_file *f, bool nonblock,
 	if (ret)
 		return ret;
 
+	self = status.link.flags & SDM_PEER_STATE_SELF;
 	arg->peer = (struct sdm_peer_info) {
 		.peer = arg->peer.peer,
 		.state = status.link.state,
@@ -85,8 +87,10 @@ static int sdm_chr_get_peer(struct sdm_chr_file *f, bool nonblock,
 		.generation = status.link.generation,
 		.credits = status.credits,
 		.mem_offset = status.mem_offset,
-		.mem_size = status.mem_size,
+		/* Its own memory cannot be accessed. */
+		.mem_size = self ? 0 : status.mem_size,
 		.mem_base = status.mem_base,
+		.mem_coherent = status.mem_coherent,
 	};
 
 	return 0;

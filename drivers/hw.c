@@ -71,8 +71,9 @@ int sdm_hw_read_peer(struct sdm_device *sdm, u32 id,
 	if (!ops)
 		return -ENODEV;
 
-	/* What is outside the window cannot be accessed. */
-	if (!sdm_range_fits(status->mem_offset, status->mem_size, window))
+	/* What is outside the window cannot be accessed. Its own is in none. */
+	if (!(status->link.flags & SDM_PEER_STATE_SELF) &&
+	    !sdm_range_fits(status->mem_offset, status->mem_size, window))
 		status->mem_size = 0;
 	status->mem_coherent = min(status->mem_coherent, status->mem_size);
 

@@ -546,7 +546,8 @@ static void sdm_test_uapi_layout(struct kunit *test)
 	SDM_EXPECT_OFFSET(test, sdm_peer_info, mem_offset, 40);
 	SDM_EXPECT_OFFSET(test, sdm_peer_info, mem_size, 48);
 	SDM_EXPECT_OFFSET(test, sdm_peer_info, mem_base, 56);
-	SDM_EXPECT_OFFSET(test, sdm_peer_info, reserved, 64);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, mem_coherent, 64);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, reserved, 72);
 
 	KUNIT_EXPECT_EQ(test, sizeof(struct sdm_send), 48);
 	SDM_EXPECT_OFFSET(test, sdm_send, peer, 0);

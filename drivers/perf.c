@@ -165,7 +165,11 @@ static int sdm_perf_check(struct sdm_perf_test *test, size_t size,
 	if (!sdm_link_is_up(&status->link))
 		return -ENOLINK;
 
-	return status->mem_size < size ? -ENXIO : 0;
+	if (status->link.flags & SDM_PEER_STATE_SELF ||
+	    status->mem_size < size)
+		return -ENXIO;
+
+	return 0;
 }
 
 /* The end of the peer's memory, which a booted peer rarely uses. */

@@ -78,7 +78,8 @@ struct sdm_link {
  * @credits: signals that it takes before it is busy
  * @action: latest action, see %SDM_PEER_ACTION
  * @mem_offset: offset of its RAM in the window
- * @mem_size: size of its RAM in the window, 0 if there is none
+ * @mem_size: size of its RAM in the window, 0 if there is none. A slave knows its
+ *	own, which is in no window
  * @mem_base: where its own CPUs see that RAM
  * @mem_mapped: that part of the window is RAM; accesses are not forwarded
  * @mem_coherent: size of the coherent region at the end of its RAM, which is RAM

@@ -74,6 +74,18 @@ static ssize_t mem_size_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(mem_size);
 
+static ssize_t mem_coherent_show(struct device *dev,
+				 struct device_attribute *attr, char *buf)
+{
+	struct sdm_peer_status status;
+	int ret;
+
+	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
+
+	return ret ? ret : sysfs_emit(buf, "%llu\n", status.mem_coherent);
+}
+static DEVICE_ATTR_RO(mem_coherent);
+
 static ssize_t mem_mapped_show(struct device *dev,
 			       struct device_attribute *attr, char *buf)
 {
@@ -136,6 +148,7 @@ static struct attribute *sdm_peer_attrs[] = {
 	&dev_attr_arch.attr,
 	&dev_attr_mem_base.attr,
 	&dev_attr_mem_size.attr,
+	&dev_attr_mem_coherent.attr,
 	&dev_attr_mem_mapped.attr,
 	&dev_attr_num_signals.attr,
 	&dev_attr_boot_signal.attr,

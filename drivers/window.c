@@ -234,7 +234,8 @@ static int sdm_window_begin(struct sdm_window *win, struct sdm_peer *peer)
 
 	win->peer = peer;
 	win->base = status.mem_offset;
-	win->size = status.mem_size;
+	/* A device's own memory is not in its window. */
+	win->size = link.flags & SDM_PEER_STATE_SELF ? 0 : status.mem_size;
 	win->generation = link.generation;
 	win->mapped = status.mem_mapped;
 	win->coherent = status.mem_coherent;

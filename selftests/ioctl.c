@@ -400,6 +400,7 @@ TEST_F(ioctl, output_replaces_input)
 	peer.mem_offset = ~0ull;
 	peer.mem_size = ~0ull;
 	peer.mem_base = ~0ull;
+	peer.mem_coherent = ~0ull;
 	ASSERT_EQ(0, call(self->fd, SDM_IOC_GET_PEER, &peer));
 	ASSERT_EQ(0, get_peer(self->fd, 0, &clean));
 	EXPECT_EQ(0, memcmp(&clean, &peer, sizeof(peer)));

@@ -137,6 +137,8 @@ enum sdm_peer_flags {
  * @mem_offset: offset of its RAM in the window, bytes
  * @mem_size: size of its RAM that can be accessed, bytes; 0 if none
  * @mem_base: where its own CPUs see that RAM
+ * @mem_coherent: size of the coherent region at the end of its RAM, bytes; 0 if
+ *	none
  * @reserved: zero
  */
 struct sdm_peer_info {
@@ -153,7 +155,8 @@ struct sdm_peer_info {
 	__aligned_u64 mem_offset;
 	__aligned_u64 mem_size;
 	__aligned_u64 mem_base;
-	__aligned_u64 reserved[2];
+	__aligned_u64 mem_coherent;
+	__aligned_u64 reserved;
 };
 
 /**
