@@ -179,6 +179,7 @@ static int make_plan(struct boot *boot)
 	struct plan_input input = {
 		.ram_base = boot->peer.mem_base,
 		.ram_size = boot->peer.mem_size,
+		.coherent = boot->peer.mem_coherent,
 		.kernel = &boot->kernel,
 		.image = &boot->image,
 		.dtb = boot->dtb_name ? &boot->dtb : NULL,

@@ -75,6 +75,7 @@ static const char *link_text(const struct sdm_peer_info *peer, char text[16])
 static void print_peer(const struct sdm_peer_info *peer)
 {
 	char boot[16], reset[16], link[16], size[32], arch[MACHINE_TEXT];
+	char coherent[32];
 
 	printf("%4u %-10s %-8s %-6s %-10s %7u %4s %5s ", peer->peer,
 	       state_name(peer->state), link_text(peer, link),
@@ -87,8 +88,13 @@ static void print_peer(const struct sdm_peer_info *peer)
 		return;
 	}
 	size_text(size, sizeof(size), peer->mem_size);
-	printf("%s at 0x%llx%s\n", size, peer->mem_base,
+	printf("%s at 0x%llx%s", size, peer->mem_base,
 	       peer->flags & SDM_PEER_FLAG_MAPPED ? ", mapped" : "");
+	if (peer->mem_coherent) {
+		size_text(coherent, sizeof(coherent), peer->mem_coherent);
+		printf(", coherent %s", coherent);
+	}
+	putchar('\n');
 }
 
 static void json_device(const struct device *device)
@@ -141,6 +147,7 @@ static void json_peer(const struct sdm_peer_info *peer)
 	json_hex("memory_base", peer->mem_base);
 	json_number("memory_size", peer->mem_size);
 	json_hex("memory_offset", peer->mem_offset);
+	json_number("memory_coherent", peer->mem_coherent);
 	json_bool("memory_mapped", peer->flags & SDM_PEER_FLAG_MAPPED);
 	json_close('}');
 }

@@ -28,6 +28,14 @@ static void add_piece(struct plan *plan, const char *what, const u8 *data,
 	};
 }
 
+/* Of a peer's RAM, what is for it alone. */
+static u64 own_size(const struct plan_input *input)
+{
+	return input->coherent < input->ram_size ?
+		       input->ram_size - input->coherent :
+		       0;
+}
+
 /* Move a floating image to the RAM; @base is what its addresses count from. */
 static int float_base(const struct plan_input *input, u64 *base)
 {
@@ -37,10 +45,10 @@ static int float_base(const struct plan_input *input, u64 *base)
 	*base = 0;
 	if (!image->floating)
 		return 0;
-	if (image->run_size > input->ram_size) {
+	if (image->run_size > own_size(input)) {
 		error("the %s needs %llu KiB of RAM to start, the peer has %llu; give the peer more",
 		      image->format, image->run_size >> 10,
-		      input->ram_size >> 10);
+		      own_size(input) >> 10);
 		return -1;
 	}
 	if (furthest < image->run_start ||
@@ -112,6 +120,8 @@ int plan_make(struct plan *plan, const struct plan_input *input)
 
 	*plan = (struct plan){ 0 };
 	if (layout_init(&plan->layout, input->ram_base, input->ram_size) ||
+	    layout_avoid(&plan->layout, input->ram_base + own_size(input),
+			 input->ram_size - own_size(input)) ||
 	    place_image(plan, input))
 		return -1;
 
@@ -130,7 +140,7 @@ int plan_make(struct plan *plan, const struct plan_input *input)
 		return -1;
 
 	if (dtb) {
-		if (dtb_set_memory(dtb, input->ram_base, input->ram_size))
+		if (dtb_set_memory(dtb, input->ram_base, own_size(input)))
 			return -1;
 		if (input->bootargs && dtb_set_bootargs(dtb, input->bootargs))
 			return -1;

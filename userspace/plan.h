@@ -33,6 +33,9 @@ struct plan {
  * struct plan_input - what a plan is made for
  * @ram_base: where the peer's CPUs see its RAM
  * @ram_size: its size
+ * @coherent: so many bytes at its end are for what the peer and its master share:
+ *	nothing is placed there, and a kernel with a device tree does not learn
+ *	of them
  * @kernel: the image's file
  * @image: what is known of it
  * @dtb: device tree, checked and grown, which gets adjusted; or NULL
@@ -44,6 +47,7 @@ struct plan {
 struct plan_input {
 	u64 ram_base;
 	u64 ram_size;
+	u64 coherent;
 	const struct file *kernel;
 	const struct image *image;
 	struct file *dtb;

@@ -17,6 +17,7 @@
 static struct file kernel, dtb, initrd;
 static struct image image;
 static struct plan plan;
+static u64 coherent;
 
 /* A plan for the crafted files, with or without the optional ones. */
 static int make_plan(u64 base, u64 size)
@@ -24,6 +25,7 @@ static int make_plan(u64 base, u64 size)
 	struct plan_input input = {
 		.ram_base = base,
 		.ram_size = size,
+		.coherent = coherent,
 		.kernel = &kernel,
 		.image = &image,
 		.dtb = dtb.data ? &dtb : NULL,
@@ -237,6 +239,40 @@ static void fixed_segments(void)
 	free_inputs();
 }
 
+/* The end of the RAM is for others, unless an image has a segment there. */
+static void coherent_region(void)
+{
+	const fdt32_t *reg;
+	u64 more;
+
+	coherent = MIB;
+	/* All that is left above half of the RAM; a byte more goes below. */
+	for (more = 0; more < 2; more++) {
+		craft_inputs(31 * MIB + more);
+		CHECK(!make_plan(BASE, 64 * MIB));
+		CHECK(sound(BASE, 63 * MIB));
+		reg = fdt_getprop(dtb.data,
+				  fdt_path_offset(dtb.data, "/memory@40000000"),
+				  "reg", NULL);
+		CHECK(reg && fdt32_to_cpu(reg[3]) == 63 * MIB);
+		free_inputs();
+	}
+
+	craft_file(&kernel, 0x1000);
+	image = (struct image){
+		.format = "ELF file",
+		.entry = BASE,
+		.nr_segments = 1,
+		.segments = { { BASE + 63 * MIB, 0, 0x1000, 0x1000 } },
+	};
+	CHECK(!make_plan(BASE, 64 * MIB));
+	CHECK(plan.pieces[0].address == BASE + 63 * MIB);
+	coherent = 65 * MIB;
+	CHECK(!make_plan(BASE, 64 * MIB));
+	free_inputs();
+	coherent = 0;
+}
+
 static void without_device_tree(void)
 {
 	craft_file(&kernel, 0x1000);
@@ -262,6 +298,7 @@ const struct test plan_tests[] = {
 	{ "plan: Image of 64 bits", image64 },
 	{ "plan: hostile Image of 64 bits", hostile_image64 },
 	{ "plan: segments at fixed addresses", fixed_segments },
+	{ "plan: coherent region", coherent_region },
 	{ "plan: no device tree", without_device_tree },
 	{ 0 },
 };
