@@ -145,7 +145,7 @@ class Kit:
     def _slave_cpio(self):
         cpio = Cpio()
         cpio.file("/run.sh", os.path.join(SELFTESTS, "guest-agent"))
-        for name in ("responder", "probe", "storm", "writer", "mailbox"):
+        for name in ("responder", "probe", "storm", "writer", "mailbox", "rpmsg"):
             cpio.file("/tests/" + name, os.path.join(self.tests, name))
         # The agent does what is to be done.
         cpio.file("/etc/rc", b"#!/bin/sh\n", executable=True)
@@ -158,12 +158,15 @@ class Kit:
     def add_foreign_slave(self, other):
         """
         Puts another kernel into the master's /root, as it is: foreign-zImage, and foreign-initrd with all that it
-        needs. The latter is that kernel's initramfs for masters in another role: there its modules are.
+        needs. The latter is that kernel's initramfs for masters in another role: there its modules are. Returns what
+        it has added.
         """
         cpio = self._slave_cpio()
         cpio.file("/etc/role", b"slave\n")
         initrd = self._write("foreign-initrd", other.read("master.cpio.gz"), cpio.compressed())
-        self._make_master([("/root/foreign-zImage", other.path("zImage")), ("/root/foreign-initrd", initrd)])
+        files = [("/root/foreign-zImage", other.path("zImage")), ("/root/foreign-initrd", initrd)]
+        self._make_master(files)
+        return files
 
     def add_to_master(self, additions):
         """Puts more into the master's initramfs, instead of what was added before: (path there, file here or bytes)."""

@@ -33,10 +33,10 @@ def build_firmware(directory, memory, coherent=64):
                     f"COHERENT_SIZE={coherent << 10:#x}", f"PATTERN_SIZE={PATTERN_SIZE:#x}"], check=True)
 
 
-def pack(path, kernel, dtb, initrd, memory):
-    """Makes one file of a kernel and what it needs."""
+def pack(path, kernel, dtb, initrd, memory, coherent=0):
+    """Makes one file of a kernel and what it needs, for a slave with so many MiB of RAM and KiB of coherent region."""
     subprocess.run([os.path.join(SCRIPTS, "rproc-pack"), "--dtb", dtb, "--initrd", initrd, "--memory", str(memory),
-                    kernel, path], check=True)
+                    "--coherent", str(coherent), kernel, path], check=True)
 
 
 def changed(data, offset, form, value):

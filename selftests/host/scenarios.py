@@ -16,6 +16,7 @@ from .mailbox import Mailbox, MailboxDebian, MailboxDebug
 from .pressure import Pressure
 from .rounds import Faults, FaultsDebug
 from .rpmsg import Rpmsg, RpmsgDebian, RpmsgDebug, RpmsgShared, RpmsgUnix
+from .rpmsg_linux import RpmsgLinux, RpmsgLinuxDebian, RpmsgLinuxDebug, RpmsgLinuxShared
 from .rproc import Rproc, RprocDebian, RprocDebug, RprocShared
 from .scenario import BOOT, Scenario
 
@@ -839,7 +840,8 @@ class PlainDebug(Plain):
         self.chaos(master, slave)
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, Two, Mixed,
-             NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian,
-             RprocDebian, RpmsgDebian, UnixDebian, PlainDebian, SharedDebian, Debug, MailboxDebug, RprocDebug,
-             RpmsgDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux,
+             RpmsgLinuxShared, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults,
+             Foreign, Debian, MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian,
+             SharedDebian, Debug, MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug,
+             SharedDebug, FaultsDebug, ModulesDebug]
