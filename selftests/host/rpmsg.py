@@ -297,5 +297,4 @@ class RpmsgDebug(Rpmsg):
     name = "rpmsg-debug"
     kernel = "debug-rproc"
     only_by_name = True
-    memory = 320
     many = 300
