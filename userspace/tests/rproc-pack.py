@@ -19,6 +19,7 @@ PT_LOAD, PT_NOTE = 1, 4
 NOTE_DTB, NOTE_DUMP = 1, 2
 BASE = 0x40000000
 MIB = 1 << 20
+ANY = 0xffffffff
 
 TREE = """
 /dts-v1/;
@@ -276,10 +277,56 @@ def test_small_memory(work):
     work.good("--base", "0xe0000000", "--dtb", tree, kernel)
 
 
+def table_of(data, wide):
+    """What the section .resource_table has: address and contents."""
+    shoff, = struct.unpack_from("<Q" if wide else "<I", data, 0x28 if wide else 0x20)
+    size, count, names = struct.unpack_from("<HHH", data, 0x3a if wide else 0x2e)
+    form = "<IIQQQQIIQQ" if wide else "<IIIIIIIIII"
+    assert size == struct.calcsize(form) and shoff + size * count == len(data)
+    sections = [struct.unpack_from(form, data, shoff + i * size) for i in range(count)]
+    text = data[sections[names][4]:sections[names][4] + sections[names][5]]
+    (_, _, _, address, offset, length, *_), = [section for section in sections
+                                               if text[section[0]:].startswith(b".resource_table\0")]
+    return address, data[offset:offset + length]
+
+
+def test_coherent(work):
+    """coherent region"""
+    tree = work.dtb()
+    for kernel, wide in (zimage(), False), (image64(b"ARM\x64"), True):
+        file = work.file("kernel", kernel)
+        for size, entries in (64, 32), (128, 64), (512, 256), (1024, 256), (24, 4):
+            status, said, data = work.pack("--dtb", tree, "--memory", 256, "--coherent", size, file)
+            assert status == 0, said
+            elf = Elf(data)
+            region = BASE + 256 * MIB - (size << 10)
+            address, table = table_of(data, wide)
+            assert address == region and elf.at(region) == table
+            elf.check_apart(BASE, 256 * MIB)
+            packed = work.file("packed.dtb", elf.at(elf.notes[NOTE_DTB][0]))
+            assert fdtget(packed, "-t", "x", "/memory@40000000", "reg") == f"0 40000000 0 {region - BASE:x}"
+            carveout, vdev = struct.unpack_from("<2I", table, 16)
+            assert struct.unpack_from("<4I", table) == (1, 2, 0, 0)
+            assert struct.unpack_from("<4I8x11s", table, carveout) == (0, ANY, ANY, 1024 * entries, b"vdev0buffer")
+            assert struct.unpack_from("<6IBB2x", table, vdev) == (3, 7, 0, 1, 0, 0, 0, 2)
+            assert struct.unpack_from("<10I", table, vdev + 28) == (ANY, 4096, entries, 0, 0) * 2
+    kernel = work.file("zImage", zimage())
+    for size in -64, 6, 1028, 1 << 40:
+        work.bad("the coherent region is pages", f"--coherent={size}", kernel)
+    work.bad("the coherent region is pages", "--memory", 1, "--coherent", 1024, kernel)
+    work.bad("too small for messages", "--coherent", 12, kernel)
+    work.bad("argument --coherent", "--coherent", "64K", kernel, status=2)
+    work.bad("addresses of a resource table", "--coherent", 64, "--base", "0x100000000",
+             work.file("Image", image64(b"ARM\x64")))
+    # It is not the kernel's to start in.
+    work.good("--memory", 2, kernel)
+    work.bad("the kernel needs", "--memory", 2, "--coherent", 1024, kernel)
+
+
 def main():
     """Runs the tests."""
     tests = [test_zimage, test_image64, test_tree, test_dump, test_missing, test_no_kernel, test_broken_kernel,
-             test_small_memory]
+             test_small_memory, test_coherent]
     failures = 0
     print("TAP version 13")
     for number, test in enumerate(tests, 1):
