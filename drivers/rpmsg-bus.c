@@ -6,6 +6,7 @@
 
 #include <linux/atomic.h>
 #include <linux/kref.h>
+#include <linux/lockdep.h>
 #include <linux/rpmsg/byteorder.h>
 #include <linux/rpmsg/ns.h>
 #include <linux/slab.h>
@@ -47,6 +48,9 @@ struct sdm_rpmsg_ept {
 /* Channels that still exist; the module stays until there are none. */
 static atomic_t sdm_rpmsg_objects = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(sdm_rpmsg_objects_wait);
+
+/* The name service is called with its lock held, and takes others. */
+static struct lock_class_key sdm_rpmsg_ns_key;
 
 static struct sdm_rpmsg *sdm_rpmsg_of(struct rpmsg_endpoint *ept)
 {
@@ -170,6 +174,8 @@ sdm_rpmsg_create_ept(struct rpmsg_device *rpdev, rpmsg_rx_cb_t cb, void *data,
 		return NULL;
 	kref_init(&own->ept.refcount);
 	mutex_init(&own->ept.cb_lock);
+	if (info.src == RPMSG_NS_ADDR)
+		lockdep_set_class(&own->ept.cb_lock, &sdm_rpmsg_ns_key);
 	own->ept.rpdev = rpdev;
 	own->ept.cb = cb;
 	own->ept.priv = data;
