@@ -34,6 +34,8 @@ class RpmsgLinux(Rpmsg):
         self.comes_up("start", slave)
         self.talk("start", master, slave)
         self.bad_input(slave)
+        self.endpoints(master, slave)
+        self.announced_by_master(master, slave)
         self.released(master, slave)
         self.reloaded(master, slave)
         self.unbound(slave, master)
@@ -160,6 +162,28 @@ class RpmsgLinux(Rpmsg):
                 ("ping /dev/rpmsg0 x", "COUNT is a number", 2), ("ping /dev/rpmsg0 1 497", "COUNT is a number", 2),
                 ("echo /dev/rpmsg0", BUSY, 1)):
             self.expect(f"bad input: {command}", slave, f"/tests/rpmsg {command}", error, status)
+
+    def endpoints(self, master, slave):
+        """Endpoints without a channel."""
+        files = [machine.get(f"/tests/rpmsg ept {CTRL} end {src} {dst}")
+                 for machine, src, dst in ((master, 4000, 3000), (slave, 3000, 4000))]
+        slave.get(f"/tests/rpmsg echo {files[1]} >/tmp/ends 2>&1 & "
+                  "while ! pidof rpmsg | grep -q ' '; do :; done; sleep 1")
+        self.expect("endpoints", master, f"/tests/rpmsg ping {files[0]} 200 100", "^200 messages came back$", 0, 300)
+
+    def announced_by_master(self, master, slave):
+        """A channel that begins on the master."""
+        self.expect("master's channel", master, f"/tests/rpmsg create {CTRL} {RAW} 2000 any", "")
+        self.has_channel("master's channel: slave", slave, f"{RAW}.-1.2000")
+        files = [machine.get(f"cd {CHANNELS}/*{RAW}.{address}/rpmsg; echo /dev/$(ls)")
+                 for machine, address in ((master, "2000.-1"), (slave, "-1.2000"))]
+        master.background(f"sh -c 'echo ready; exec /tests/rpmsg recv {files[0]}'", "/tmp/recv", "ready")
+        slave.get(f"/tests/rpmsg send {files[1]} from-the-slave")
+        self.expect("master's channel: message", master, f"{self.waits('grep -q from /tmp/recv')}; cat /tmp/recv",
+                    "^from-the-slave$")
+        self.expect("master's channel: release", master, f"/tests/rpmsg release {CTRL} {RAW} 2000 any", "")
+        self.expect("master's channel: it has gone", slave, f"{self.waits(f'! ls {CHANNELS} | grep -q 1.2000')}; "
+                    f"ls {CHANNELS}", r"\A((?!\.2000)[\s\S])*\Z")
 
     def released(self, master, slave):
         """A service goes, and one with its address comes."""
