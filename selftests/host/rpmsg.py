@@ -76,6 +76,7 @@ class Rpmsg(Rproc):
         self.starts("start", master, slave)
         self.sample(master)
         self.messages("start", master)
+        self.endpoint(master)
         self.stops("stop", master)
         for number in range(3):
             self.starts(f"again {number}", master, slave)
@@ -149,6 +150,12 @@ class Rpmsg(Rproc):
         for what in (f"rtt /dev/rpmsg0 16 {self.many}", f"rtt /dev/rpmsg0 496 {self.many}",
                      f"flow /dev/rpmsg0 1 {self.many} 16", f"flow /dev/rpmsg0 496 {self.many} 16"):
             self.expect(f"{name}: rpmsg_char: {what}", master, f"rpmsg-rate {what}", r"^\d", 0, 300)
+
+    def endpoint(self, master):
+        """An endpoint of its own, by rpmsg_ctrl, with messages of any size."""
+        file = master.get("/tests/rpmsg ept /dev/rpmsg_ctrl0 end 2000 1026").strip()
+        self.expect("rpmsg_ctrl: an endpoint", master, f"/tests/rpmsg ping {file} {self.many}",
+                    f"^{self.many} messages came back$", 0, 300)
 
     def under_load(self, master):
         """Messages without end."""

@@ -238,6 +238,13 @@ class RpmsgLinux(Rpmsg):
         self.put("attach: stop", master, "state", "stop")
 
 
+class RpmsgLinuxUnix(RpmsgLinux):
+    """rpmsg-linux, by a UNIX socket."""
+
+    name = "rpmsg-linux-unix"
+    unix = True
+
+
 class RpmsgLinuxShared(RpmsgLinux):
     """rpmsg-linux, with a slave whose memory is mapped."""
 

@@ -16,7 +16,7 @@ from .mailbox import Mailbox, MailboxDebian, MailboxDebug
 from .pressure import Pressure
 from .rounds import Faults, FaultsDebug
 from .rpmsg import Rpmsg, RpmsgDebian, RpmsgDebug, RpmsgShared, RpmsgUnix
-from .rpmsg_linux import RpmsgLinux, RpmsgLinuxDebian, RpmsgLinuxDebug, RpmsgLinuxShared
+from .rpmsg_linux import RpmsgLinux, RpmsgLinuxDebian, RpmsgLinuxDebug, RpmsgLinuxShared, RpmsgLinuxUnix
 from .rproc import Rproc, RprocDebian, RprocDebug, RprocShared
 from .scenario import BOOT, Scenario
 
@@ -841,7 +841,7 @@ class PlainDebug(Plain):
 
 
 SCENARIOS = [Self, Pair, Verbatim, Slave, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux,
-             RpmsgLinuxShared, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults,
-             Foreign, Debian, MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian,
-             SharedDebian, Debug, MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug,
-             SharedDebug, FaultsDebug, ModulesDebug]
+             RpmsgLinuxUnix, RpmsgLinuxShared, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure,
+             Faults, Foreign, Debian, MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian,
+             PlainDebian, SharedDebian, Debug, MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug,
+             PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
