@@ -300,9 +300,8 @@ int sdm_rproc_load(struct rproc *rproc, const struct firmware *fw)
 	struct sdm_elf *elf;
 	int ret;
 
-	/* Rings are where the one that has crashed had its memory. */
-	if (rproc->state == RPROC_CRASHED && priv->num_vdevs &&
-	    !sdm_rproc_is_same(priv))
+	/* In a recovery, rings are where the one that has crashed had its memory. */
+	if (priv->num_vdevs && !sdm_rproc_is_same(priv))
 		return -ENOLINK;
 	ret = sdm_rproc_renew(priv);
 	if (!ret)

@@ -59,8 +59,7 @@ int sdm_rproc_renew(struct sdm_rproc *priv)
 		return -ENOLINK;
 	}
 	priv->generation = status.link.generation;
-	priv->mem_base = status.mem_base;
-	priv->mem_size = status.mem_size;
+	sdm_rproc_set_memory(priv, &status);
 
 	return 0;
 }

@@ -166,7 +166,7 @@ static bool sdm_rproc_signal(struct sdm_device *sdm, void *data,
 	struct sdm_rproc_set *set = data;
 
 	if (msg->signal != SDM_RPROC_SIGNAL || !set ||
-	    !set->rprocs[msg->source])
+	    msg->source >= SDM_MAX_IDS || !set->rprocs[msg->source])
 		return false;
 	sdm_rproc_receive(set->rprocs[msg->source], msg);
 

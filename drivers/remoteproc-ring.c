@@ -5,6 +5,7 @@
  */
 
 #include <linux/atomic.h>
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 
 #include <sdm/sdm-rproc.h>
@@ -14,6 +15,8 @@
 
 /* How long one attempt to send a kick waits for room at the slave. */
 #define SDM_RPROC_KICK_TIMEOUT HZ
+/* Between attempts that fail at once */
+#define SDM_RPROC_RETRY_MS 50
 
 static const u64 sdm_rproc_kick_payload[SDM_MSG_WORDS] = { SDM_RPROC_KICK };
 
@@ -52,6 +55,8 @@ void sdm_rproc_kick_work(struct work_struct *work)
 	if (test_and_clear_bit(SDM_RPROC_TABLE_DUE, &priv->due) ||
 	    sdm_rproc_table_changed(priv))
 		ret = sdm_rproc_push_table(priv, priv->rproc->table_ptr);
+	if (ret)
+		set_bit(SDM_RPROC_TABLE_DUE, &priv->due);
 
 	clear_bit(SDM_RPROC_KICK_DUE, &priv->due);
 	/* Who has seen the bit set has written before, and that is sent now. */
@@ -60,12 +65,17 @@ void sdm_rproc_kick_work(struct work_struct *work)
 		ret = sdm_send_timeout(priv->peer, &sdm_rproc_client,
 				       SDM_RPROC_SIGNAL, sdm_rproc_kick_payload,
 				       SDM_RPROC_KICK_TIMEOUT);
-	if (ret == -ETIMEDOUT && !READ_ONCE(priv->going))
-		sdm_rproc_kick_later(priv);
-	else if (ret && ret != -ENOLINK)
+	if (!ret || ret == -ENOLINK || ret == -ENODEV ||
+	    READ_ONCE(priv->going))
+		return;
+
+	if (ret != -ETIMEDOUT) {
 		dev_warn_ratelimited(&priv->rproc->dev,
-				     "%s is not told of messages: error %d\n",
+				     "%s is not told of messages yet: error %d\n",
 				     priv->rproc->name, ret);
+		msleep(SDM_RPROC_RETRY_MS);
+	}
+	sdm_rproc_kick_later(priv);
 }
 
 /* There are no more rings. */
@@ -80,7 +90,8 @@ int sdm_rproc_release_rings(struct sdm_rproc *priv)
 {
 	int ret;
 
-	if (!priv->num_vdevs)
+	/* It may be another one, which knows of nothing. */
+	if (!priv->num_vdevs || !sdm_rproc_is_same(priv))
 		return 0;
 	ret = sdm_rproc_push_table(priv, priv->attached_table);
 	if (!ret)

@@ -31,31 +31,26 @@ module_param(trapped, uint, 0444);
 MODULE_PARM_DESC(trapped,
 		 "if a slave has no coherent region, use so many bytes at the end of its RAM all the same: each access is forwarded (bytes, default 0)");
 
-/* Looks at the slave that the table is for. */
-static int sdm_rproc_find_region(struct sdm_rproc *priv)
+/* Where things are in the memory of the slave, all as of the same moment. */
+void sdm_rproc_set_memory(struct sdm_rproc *priv,
+			  const struct sdm_peer_status *status)
 {
-	struct sdm_peer_status status;
-	u64 size;
-	int ret;
+	u64 size = status->mem_coherent;
 
-	ret = sdm_peer_get_status(priv->peer, &status);
-	if (ret)
-		return ret;
-
-	size = status.mem_coherent;
 	if (!size)
-		size = min_t(u64, PAGE_ALIGN((u64)trapped), priv->mem_size);
-	priv->window = priv->peer->sdm->caps.window_base + status.mem_offset;
-	priv->mem_mapped = status.mem_mapped;
-	priv->region = priv->mem_base + priv->mem_size - size;
+		size = min_t(u64, PAGE_ALIGN((u64)trapped), status->mem_size);
+	priv->mem_base = status->mem_base;
+	priv->mem_size = status->mem_size;
+	priv->window = priv->peer->sdm->caps.window_base + status->mem_offset;
+	priv->mem_mapped = status->mem_mapped;
+	priv->region = status->mem_base + status->mem_size - size;
 	priv->region_size = size;
-
-	return 0;
 }
 
+/* In front there may be the resource table. */
 static bool sdm_rproc_in_region(const struct sdm_rproc *priv, u64 da, u64 size)
 {
-	return da >= priv->region &&
+	return da >= priv->region + SDM_RPROC_TABLE_SIZE &&
 	       sdm_range_fits(da - priv->region, size, priv->region_size);
 }
 
@@ -73,11 +68,11 @@ static bool sdm_rproc_is_free(struct sdm_rproc *priv, u64 da, u64 len)
 }
 
 /*
- * Finds a place for a ring or for buffers: in the region, where the resource
- * table may be in front, or the one that the firmware wants.
+ * Finds a place for a ring or for buffers: in the region, or the one that the
+ * firmware wants.
  */
 static int sdm_rproc_place(struct sdm_rproc *priv, const char *name, u32 *da,
-			   u32 len)
+			   u64 len)
 {
 	const char *firmware = priv->rproc->firmware;
 	struct device *dev = &priv->rproc->dev;
@@ -87,7 +82,7 @@ static int sdm_rproc_place(struct sdm_rproc *priv, const char *name, u32 *da,
 		if (!PAGE_ALIGNED(*da) || !sdm_rproc_is_free(priv, *da, len) ||
 		    !(priv->mem_mapped ? sdm_rproc_in_ram(priv, *da, len) :
 		      sdm_rproc_in_region(priv, *da, len))) {
-			dev_err(dev, "%s: 0x%x bytes at 0x%x are no place for %s\n",
+			dev_err(dev, "%s: 0x%llx bytes at 0x%x are no place for %s\n",
 				firmware, len, *da, name);
 			return -EINVAL;
 		}
@@ -99,10 +94,13 @@ static int sdm_rproc_place(struct sdm_rproc *priv, const char *name, u32 *da,
 			firmware, name);
 		return -EOPNOTSUPP;
 	}
+	if (priv->region + priv->region_size - 1 > U32_MAX) {
+		dev_err(dev, "%s: no memory for %s: the slave's coherent region is beyond the addresses of a resource table\n",
+			firmware, name);
+		return -ERANGE;
+	}
 	for (at = priv->region + SDM_RPROC_TABLE_SIZE;
 	     sdm_rproc_in_region(priv, at, len); at += PAGE_SIZE) {
-		if (at + len > U32_MAX)
-			break;
 		if (sdm_rproc_is_free(priv, at, len)) {
 			*da = at;
 			return 0;
@@ -187,7 +185,8 @@ static int sdm_rproc_add_carveout(struct sdm_rproc *priv,
 		return -EINVAL;
 	}
 	if (strstarts(name, "vdev") || da == FW_RSC_ADDR_ANY) {
-		ret = sdm_rproc_place(priv, name, &da, PAGE_ALIGN(rsc->len));
+		ret = sdm_rproc_place(priv, name, &da,
+				      PAGE_ALIGN((u64)rsc->len));
 		if (ret)
 			return ret;
 	} else if (!sdm_rproc_in_ram(priv, da, rsc->len)) {
@@ -249,9 +248,20 @@ static int sdm_rproc_add_vdev(struct sdm_rproc *priv, struct fw_rsc_vdev *rsc)
 			priv->rproc->firmware);
 		return -EINVAL;
 	}
+	/* Drivers here would trust others as they trust hardware. */
+	if (rsc->id != VIRTIO_ID_RPMSG || rsc->num_of_vrings != 2 ||
+	    rsc->vring[0].num != rsc->vring[1].num) {
+		dev_err(&priv->rproc->dev, "%s: its virtio device is not one for rpmsg with two rings of the same size\n",
+			priv->rproc->firmware);
+		return -EINVAL;
+	}
 	sdm_rproc_limit_features(priv, rsc);
-	/* It begins when the driver here says so. */
+	/*
+	 * It begins when the driver here says so; and for the slave it is another
+	 * one than before, whatever it has seen of the time between.
+	 */
 	rsc->status = 0;
+	rsc->notifyid++;
 
 	for (i = 0; i < rsc->num_of_vrings; i++) {
 		ret = sdm_rproc_add_vring(priv, priv->num_vdevs, i,
@@ -272,10 +282,8 @@ static int sdm_rproc_check_buffers(struct sdm_rproc *priv,
 	struct rproc *rproc = priv->rproc;
 	struct rproc_mem_entry *mem;
 	char name[32];
-	u32 need = 0;
+	u32 need = PAGE_ALIGN(2 * rsc->vring[0].num * SDM_RPROC_BUFFER);
 
-	if (rsc->id == VIRTIO_ID_RPMSG && rsc->num_of_vrings)
-		need = 2 * rsc->vring[0].num * SDM_RPROC_BUFFER;
 	snprintf(name, sizeof(name), "vdev%ubuffer", index);
 	mem = sdm_rproc_find_memory(rproc, name);
 	if (mem && mem->len >= need)
@@ -346,11 +354,10 @@ static int sdm_rproc_add_entries(struct sdm_rproc *priv)
 	struct rproc *rproc = priv->rproc;
 	struct sdm_rproc_entry entry;
 	unsigned int vdev = 0;
-	int ret;
+	int ret = 0;
 	u32 i;
 
 	priv->num_vdevs = 0;
-	ret = sdm_rproc_find_region(priv);
 	for (i = 0; !ret && i < rproc->table_ptr->num; i++) {
 		entry = sdm_rproc_entry(rproc, i);
 		ret = sdm_rproc_add_entry(priv, &entry);
@@ -407,9 +414,8 @@ struct resource_table *sdm_rproc_get_table(struct rproc *rproc, size_t *size)
 	void *data;
 	int ret;
 
-	ret = sdm_rproc_find_region(priv);
-	if (ret)
-		return ERR_PTR(ret);
+	/* Some kernels have freed it and do not know. */
+	rproc->clean_table = NULL;
 	if (priv->region_size < SDM_RPROC_TABLE_SIZE)
 		return NULL;
 	data = kzalloc(SDM_RPROC_TABLE_SIZE, GFP_KERNEL);
@@ -435,8 +441,11 @@ struct resource_table *sdm_rproc_get_table(struct rproc *rproc, size_t *size)
 				  priv->region);
 	kfree(data);
 	priv->attached_table = rproc->table_ptr;
-	if (ret)
+	if (ret) {
+		/* Not all kernels do. */
+		rproc_resource_cleanup(rproc);
 		return ERR_PTR(ret);
+	}
 	*size = rproc->table_sz;
 
 	return rproc->table_ptr;

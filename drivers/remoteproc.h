@@ -102,6 +102,8 @@ void *sdm_rproc_da_to_va(struct rproc *rproc, u64 da, size_t len,
 void sdm_rproc_free_copies(struct sdm_rproc *priv);
 
 /* remoteproc-table.c: the resource table, and memory for what is in it */
+void sdm_rproc_set_memory(struct sdm_rproc *priv,
+			  const struct sdm_peer_status *status);
 int sdm_rproc_add_table(struct sdm_rproc *priv, const void *data, size_t size,
 			u64 address);
 struct resource_table *sdm_rproc_get_table(struct rproc *rproc, size_t *size);

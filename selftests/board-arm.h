@@ -83,6 +83,8 @@ static inline uint32_t receive(void)
 		asm volatile("wfi" : : : "memory");
 		head = sdm_read(SDM_REG_RX_HEAD);
 	} while (!(head & SDM_RX_VALID));
+	/* The signal, then what has been written before it was sent. */
+	asm volatile("dmb" : : : "memory");
 	return head;
 }
 

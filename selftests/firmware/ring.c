@@ -49,13 +49,17 @@ bool ring_open(struct ring *ring, const volatile struct rsc_vring *rsc)
 	ring->avail = (void *)avail;
 	ring->used = (void *)((end + align - 1) & ~(align - 1));
 	ring->next = 0;
+	ring->used_index = 0;
 
 	return true;
 }
 
 uint32_t ring_available(const struct ring *ring)
 {
-	return (uint16_t)(ring->avail->index - ring->next);
+	uint16_t available = ring->avail->index - ring->next;
+
+	/* There cannot be more: what is there is no ring, or one of before. */
+	return available <= ring->num ? available : 0;
 }
 
 bool ring_get(struct ring *ring, const volatile struct rsc_carveout *buffers,
@@ -87,10 +91,10 @@ bool ring_get(struct ring *ring, const volatile struct rsc_carveout *buffers,
 void ring_put(struct ring *ring, const struct ring_buffer *buffer,
 	      uint32_t written)
 {
-	uint16_t index = ring->used->index;
+	uint16_t index = ring->used_index++;
 
 	ring->used->buffers[index & (ring->num - 1)].id = buffer->id;
 	ring->used->buffers[index & (ring->num - 1)].size = written;
 	barrier();
-	ring->used->index = index + 1;
+	ring->used->index = ring->used_index;
 }

@@ -17,6 +17,7 @@ struct ring {
 	volatile struct ring_avail *avail;
 	volatile struct ring_used *used;
 	uint16_t next; /* index of the next available buffer */
+	uint16_t used_index; /* of the next one that is given back */
 };
 
 /* A buffer of the master's. */

@@ -101,7 +101,8 @@ static const struct {
 /* Ring 0 is for messages to the master, ring 1 for those from it. */
 static struct ring to_master, from_master;
 static bool up;
-static uint32_t generation; /* of the connection that the rings belong to */
+/* What the rings belong to: a connection, and a start or attach. */
+static uint32_t generation, session;
 static uint32_t announced; /* so many services */
 
 /* Waits for room at the master; if it is gone this is in vain. */
@@ -236,11 +237,12 @@ static void kicked(void)
 		up = false;
 		return;
 	}
-	if (!up || generation != now) {
+	if (!up || generation != now || session != table.vdev.notifyid) {
 		up = ring_open(&to_master, &table.vdev.vring[0]) &&
 		     ring_open(&from_master, &table.vdev.vring[1]);
 		put_text(up ? "rpmsg: up\r\n" : "rpmsg: bad rings\r\n");
 		generation = now;
+		session = table.vdev.notifyid;
 		announced = 0;
 	}
 	if (up && serve())

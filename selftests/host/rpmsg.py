@@ -35,14 +35,20 @@ def bad_tables(good, region):
         return changed(changed(good, rings[0], "<I", first), rings[1], "<I", second)
 
     return {
-        "entries": (changed(good, rings[0] + 8, "<I", 33), INVALID, "vdev0vring0: 33 entries"),
+        "entries": (changed(changed(good, rings[0] + 8, "<I", 33), rings[1] + 8, "<I", 33), INVALID,
+                    "vdev0vring0: 33 entries"),
+        "unequal": (changed(good, rings[0] + 8, "<I", 16), INVALID, "rpmsg with two rings of the same size"),
+        "disk": (changed(good, vdev + 4, "<I", 2), INVALID, "its virtio device is not one for rpmsg"),
         "alignment": (changed(good, rings[1] + 4, "<I", 8192), INVALID, "vdev0vring1: 32 entries, alignment 8192"),
         "too-few": (changed(good, carveout + 12, "<I", 0x4000), INVALID, "needs a carveout vdev0buffer of 0x8000"),
         "too-many": (changed(good, carveout + 12, "<I", 0x40000), "No space left",
                      "region of 0x10000 bytes is too small"),
+        "huge": (changed(good, carveout + 12, "<I", 0xfffff001), "No space left",
+                 "region of 0x10000 bytes is too small"),
         "no-buffers": (changed(good, carveout + 24, "<B", ord("x")), INVALID, "needs a carveout vdev0buffer"),
         "outside": (fixed(0x30000000, ANY), INVALID, "0x2000 bytes at 0x30000000 are no place for vdev0vring0"),
         "twice": (fixed(region + 0x1000, region + 0x2000), INVALID, "no place for vdev0vring0"),
+        "table": (fixed(region, ANY), INVALID, "no place for vdev0vring0"),
         "unaligned": (fixed(region + 0xc004, ANY), INVALID, "no place for vdev0vring0"),
         "rings": (changed(good, vdev + 25, "<B", 200), INVALID, "an entry of its resource table is truncated"),
         "entry": (changed(good, at + 20, "<I", vdev - at + 1), INVALID,
