@@ -29,6 +29,9 @@ struct SDMCoherent {
     uint64_t offset;
     uint32_t size;
 
+    /* Held by who applies or sends. Peer locks come after it. */
+    QemuMutex work_lock;
+
     /* While no CPU executes. */
     uint8_t *mem;
     uint8_t *twin; /* what the peer has, as far as we know */
@@ -69,6 +72,7 @@ void sdm_coherent_unref(SDMCoherent *c)
     g_free(c->news);
     g_free(c->twin);
     qemu_mutex_destroy(&c->lock);
+    qemu_mutex_destroy(&c->work_lock);
     multi_socket_peer_unref(c->peer);
     g_free(c);
 }
@@ -136,10 +140,12 @@ static void send_signals(SDMCoherent *c, GByteArray *signals)
     }
 }
 
-static void coherent_work(SDMCoherent *c)
+static void coherent_work(SDMCoherent *c, bool release)
 {
     GByteArray *signals;
     bool announce, applied;
+
+    QEMU_LOCK_GUARD(&c->work_lock);
 
     qemu_mutex_lock(&c->lock);
     c->working = false;
@@ -158,7 +164,7 @@ static void coherent_work(SDMCoherent *c)
     }
     qemu_mutex_unlock(&c->lock);
 
-    if (signals->len || announce) {
+    if (signals->len || announce || release) {
         uint64_t sent = send_changes(c, announce);
 
         send_signals(c, signals);
@@ -173,7 +179,7 @@ static void coherent_safe_work(CPUState *cpu, run_on_cpu_data data)
 {
     SDMCoherent *c = data.host_ptr;
 
-    coherent_work(c);
+    coherent_work(c, false);
     if (c->ram) {
         sdm_remote_ram_unref(c->ram);
     }
@@ -217,8 +223,13 @@ void sdm_coherent_send_signal(SDMCoherent *c, const uint8_t *signal)
         }
     }
     if (now) {
-        coherent_work(c);
+        coherent_work(c, false);
     }
+}
+
+void sdm_coherent_release(SDMCoherent *c)
+{
+    coherent_work(c, true);
 }
 
 static void merge_news_locked(SDMCoherent *c)
@@ -263,6 +274,10 @@ const char *sdm_coherent_receive(SDMCoherent *c,
     if (header->arg == SDM_PROTO_DIFF_LAST) {
         merge_news_locked(c);
         begin_work_locked(c);
+        /* With the first copy comes nothing that has it looked at. */
+        if (!c->complete && c->arrived) {
+            c->arrived(c->opaque);
+        }
     }
     return NULL;
 }
@@ -302,6 +317,7 @@ SDMCoherent *sdm_coherent_new(MultiSocketPeer *peer, MemoryRegion *mr,
     c->size = size;
     c->mem = (uint8_t *)memory_region_get_ram_ptr(mr) + offset;
     c->twin = g_malloc0(size);
+    qemu_mutex_init(&c->work_lock);
     qemu_mutex_init(&c->lock);
     c->news = g_malloc(size);
     c->news_map = bitmap_new(size);

@@ -34,8 +34,9 @@ SDMCoherent *sdm_coherent_new(MultiSocketPeer *peer, MemoryRegion *mr,
                               uint32_t size, bool announce);
 
 /*
- * BQL: @arrived is called when a release of the peer has been applied; the
- * first one makes the copy complete. Any thread, with a lock.
+ * BQL: @arrived is called when a release of the peer has been applied, the
+ * first one also when it has arrived; that makes the copy complete. Any thread,
+ * with a lock.
  */
 void sdm_coherent_set_user(SDMCoherent *coherent,
                            void (*arrived)(void *opaque), void *opaque);
@@ -66,5 +67,11 @@ bool sdm_coherent_is_complete(SDMCoherent *coherent);
  * Signals stay in their order.
  */
 void sdm_coherent_send_signal(SDMCoherent *coherent, const uint8_t *signal);
+
+/*
+ * BQL, while all CPUs are held in reset: tell what they have written, without
+ * a signal.
+ */
+void sdm_coherent_release(SDMCoherent *coherent);
 
 #endif

@@ -147,6 +147,11 @@ static void link_announce_state(SignalLink *link)
 
     if (link->announced != state) {
         link->announced = state;
+        /* Later it would overwrite what the master has written meanwhile. */
+        if (link->coherent &&
+            (state & SDM_PEER_STATE_MASK) == SDM_PEER_RESET) {
+            sdm_coherent_release(link->coherent);
+        }
         multi_socket_peer_send(link->peer, SDM_PROTO_STATE, 0, state, NULL, 0);
     }
 }
@@ -469,6 +474,8 @@ static void cs_connected(void *opaque, MultiSocketPeer *peer)
     if (!link->coherent || sdm_coherent_is_complete(link->coherent)) {
         link_up(link);
     } else {
+        /* It may have arrived. */
+        sdm_coherent_wake(link->coherent);
         timer_mod(link->deadline, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
                   FIRST_COPY_MS);
     }

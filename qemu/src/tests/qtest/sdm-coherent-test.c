@@ -178,6 +178,30 @@ static void test_reconnect(void)
     rig_free(rig);
 }
 
+/*
+ * What a slave has written when it is reset has been told when the master knows
+ * of that: later it would overwrite what the master has written meanwhile.
+ */
+static void test_reset(void)
+{
+    start(rig_new_tcp(), "");
+    for (uint32_t i = 1; i <= 4; i++) {
+        g_assert_cmpint(send_signal(master, 1, 0, RAM_BASE + 0x8000, 0), ==,
+                        SDM_TX_OK);
+        wait_peer_state(master, 1, SDM_PEER_RUNNING);
+        qtest_writel(slave->qts, SLAVE + 0x100, i);
+        g_assert_cmphex(qtest_readl(master->qts, MASTER + 0x100), ==, i - 1);
+        if (i % 2) {
+            g_assert_cmpint(send_signal(master, 1, 1, 0, 0), ==, SDM_TX_OK);
+        } else {
+            qtest_system_reset(slave->qts);
+        }
+        wait_peer_state(master, 1, SDM_PEER_RESET);
+        g_assert_cmphex(qtest_readl(master->qts, MASTER + 0x100), ==, i);
+    }
+    end();
+}
+
 /* The bulk transfer engine keeps out of it. */
 static void test_transfers(void)
 {
@@ -406,6 +430,7 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/coherent/unix", test_unix);
     qtest_add_func("/sdm/coherent/mapped", test_mapped);
     qtest_add_func("/sdm/coherent/reconnect", test_reconnect);
+    qtest_add_func("/sdm/coherent/reset", test_reset);
     qtest_add_func("/sdm/coherent/transfers", test_transfers);
     qtest_add_func("/sdm/coherent/first-copy", test_first_copy);
     qtest_add_func("/sdm/coherent/bad-frames", test_bad_frames);
