@@ -13,6 +13,8 @@ from .rproc import INVALID, RPROC, Rproc, build_firmware, changed
 
 CHANNELS = "/sys/bus/rpmsg/devices"
 MODULES = "virtio_rpmsg_bus rpmsg_ctrl rpmsg_char rpmsg_tty"
+# Who has an older file open keeps its name; expanded by the shell there.
+RAW = f"$(cd {CHANNELS}/*rpmsg-raw*/rpmsg && echo /dev/$(ls))"
 SIGNAL_HANG = 41
 # How many messages rpmsg_client_sample sends
 SAMPLES = 100
@@ -123,9 +125,9 @@ class Rpmsg(Rproc):
         # A machine that is started again begins with an empty console.
         since = 0 if act == slave.start else since
         self.step(f"{name}: the rings are in use", slave.wait_console, "rpmsg: up", PATIENCE, since)
-        self.expect(f"{name}: channels", master, f"for i in $(seq 300); do [ -e /dev/ttyRPMSG0 ] && break; sleep 0.1; "
-                    f"done; ls {CHANNELS}", r"rpmsg-client-sample\.-1\.1024[\s\S]*rpmsg-raw\.-1\.1026[\s\S]*"
-                    r"rpmsg-tty\.-1\.1025")
+        self.expect(f"{name}: channels", master, "for i in $(seq 300); do [ -e /dev/ttyRPMSG0 ] && "
+                    f"ls -d {CHANNELS}/*rpmsg-raw*/rpmsg/rpmsg* && break; sleep 0.1; done; ls {CHANNELS}",
+                    r"rpmsg-client-sample\.-1\.1024[\s\S]*rpmsg-raw\.-1\.1026[\s\S]*rpmsg-tty\.-1\.1025")
 
     def no_channels(self, name, master):
         """They are gone."""
@@ -153,9 +155,9 @@ class Rpmsg(Rproc):
     def messages(self, name, master):
         """All that the firmware offers."""
         self.tty(name, master)
-        for what in (f"rtt /dev/rpmsg0 16 {self.many}", f"rtt /dev/rpmsg0 496 {self.many}",
-                     f"flow /dev/rpmsg0 1 {self.many} 16", f"flow /dev/rpmsg0 496 {self.many} 16"):
-            self.expect(f"{name}: rpmsg_char: {what}", master, f"rpmsg-rate {what}", r"^\d", 0, 300)
+        for what, size, window in (("rtt", 16, ""), ("rtt", 496, ""), ("flow", 1, 16), ("flow", 496, 16)):
+            self.expect(f"{name}: rpmsg_char: {what} {size}", master, f"rpmsg-rate {what} {RAW} {size} {self.many} "
+                        f"{window}", r"^\d", 0, 300)
 
     def endpoint(self, master):
         """An endpoint of its own, by rpmsg_ctrl, with messages of any size."""
@@ -165,7 +167,7 @@ class Rpmsg(Rproc):
 
     def under_load(self, master):
         """Messages without end."""
-        master.background("sh -c 'while rpmsg-rate flow /dev/rpmsg0 400 1000 8; do :; done'", "/tmp/load", r"^[0-9]")
+        master.background(f"sh -c 'while rpmsg-rate flow {RAW} 400 1000 8; do :; done'", "/tmp/load", r"^[0-9]")
 
     # What is tested
 
@@ -189,7 +191,7 @@ class Rpmsg(Rproc):
         self.starts("hang", master, slave)
         master.get(f"./sdm-test -q -s 0 1 {SIGNAL_HANG}")
         slave.wait_console("firmware: hangs")
-        self.expect("hang: there is no room in the end", master, "rpmsg-rate flow /dev/rpmsg0 496 1000 1000",
+        self.expect("hang: there is no room in the end", master, f"rpmsg-rate flow {RAW} 496 1000 1000",
                     "write: (Cannot allocate memory|Resource temporarily unavailable)", 1)
         self.stops("hang", master)
 
@@ -277,7 +279,7 @@ class Rpmsg(Rproc):
                    f"echo rpmsg.elf >{other}/firmware")
         self.announces("trapped", master, slave, lambda: master.get(f"echo start >{other}/state"))
         self.tty("trapped", master)
-        self.expect("trapped: messages", master, "rpmsg-rate flow /dev/rpmsg0 496 300 16", r"^\d", 0, 300)
+        self.expect("trapped: messages", master, f"rpmsg-rate flow {RAW} 496 300 16", r"^\d", 0, 300)
         self.expect("trapped: stop", master, f"echo stop >{other}/state", "")
         self.no_channels("trapped", master)
 
