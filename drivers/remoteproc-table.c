@@ -22,10 +22,6 @@
 #include "remoteproc-elf.h"
 #include "remoteproc.h"
 
-/* What a ring may have, and a message's buffer. */
-#define SDM_RPROC_MAX_ENTRIES	256
-#define SDM_RPROC_BUFFER	512
-
 static unsigned int trapped;
 module_param(trapped, uint, 0444);
 MODULE_PARM_DESC(trapped,
@@ -282,7 +278,7 @@ static int sdm_rproc_check_buffers(struct sdm_rproc *priv,
 	struct rproc *rproc = priv->rproc;
 	struct rproc_mem_entry *mem;
 	char name[32];
-	u32 need = PAGE_ALIGN(2 * rsc->vring[0].num * SDM_RPROC_BUFFER);
+	u32 need = PAGE_ALIGN(2 * rsc->vring[0].num * SDM_RPROC_BUFFER_SIZE);
 
 	snprintf(name, sizeof(name), "vdev%ubuffer", index);
 	mem = sdm_rproc_find_memory(rproc, name);

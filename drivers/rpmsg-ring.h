@@ -10,10 +10,6 @@
 #include <linux/types.h>
 #include <linux/virtio_ring.h>
 
-/* In both directions; of messages with their headers */
-#define SDM_RPMSG_BUFFER_SIZE 512
-#define SDM_RPMSG_MAX_ENTRIES 256
-
 /* Feature: channels are announced. A bit number. */
 #define SDM_RPMSG_F_NS 0
 

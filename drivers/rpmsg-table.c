@@ -48,7 +48,7 @@ static size_t sdm_rpmsg_ring_span(unsigned int num)
 
 static u32 sdm_rpmsg_buffers_size(u32 num)
 {
-	return 2 * num * SDM_RPMSG_BUFFER_SIZE;
+	return 2 * num * SDM_RPROC_BUFFER_SIZE;
 }
 
 /* How many entries fit? */
@@ -57,7 +57,7 @@ static unsigned int sdm_rpmsg_entries(size_t region_size)
 	unsigned int num;
 	size_t need;
 
-	for (num = SDM_RPMSG_MAX_ENTRIES; num > 1; num /= 2) {
+	for (num = SDM_RPROC_MAX_ENTRIES; num > 1; num /= 2) {
 		need = SDM_RPROC_TABLE_SIZE + 2 * sdm_rpmsg_ring_span(num) +
 		       ALIGN(sdm_rpmsg_buffers_size(num), SDM_RPMSG_ALIGN);
 		if (need <= region_size)
@@ -174,7 +174,7 @@ static const char *sdm_rpmsg_parse_ring(struct sdm_rpmsg_parser *parser,
 {
 	struct sdm_rpmsg_layout *layout = parser->layout;
 
-	if (!is_power_of_2(rsc->num) || rsc->num > SDM_RPMSG_MAX_ENTRIES ||
+	if (!is_power_of_2(rsc->num) || rsc->num > SDM_RPROC_MAX_ENTRIES ||
 	    (index && rsc->num != layout->num))
 		return "the number of entries of a ring is impossible";
 	/* So it is in a page. */

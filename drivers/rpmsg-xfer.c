@@ -217,7 +217,7 @@ static bool sdm_rpmsg_copy(struct sdm_rpmsg *priv, struct sdm_rpmsg_msg *msg,
 	struct sdm_rpmsg_hdr hdr;
 	size_t len;
 
-	if (buffer->size < sizeof(hdr) || buffer->size > SDM_RPMSG_BUFFER_SIZE)
+	if (buffer->size < sizeof(hdr) || buffer->size > SDM_RPROC_BUFFER_SIZE)
 		goto bad;
 	len = buffer->size - sizeof(hdr);
 	memcpy(&hdr, buffer->data, sizeof(hdr));

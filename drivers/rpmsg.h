@@ -19,6 +19,8 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include <sdm/sdm-rproc.h>
+
 #include "rpmsg-ring.h"
 #include "sdm.h"
 
@@ -38,7 +40,7 @@ struct sdm_rpmsg_hdr {
 	__rpmsg16 flags;
 } __packed;
 
-#define SDM_RPMSG_MTU (SDM_RPMSG_BUFFER_SIZE - sizeof(struct sdm_rpmsg_hdr))
+#define SDM_RPMSG_MTU (SDM_RPROC_BUFFER_SIZE - sizeof(struct sdm_rpmsg_hdr))
 
 /* Buffers that are given back before the first of their messages is handed on */
 #define SDM_RPMSG_BATCH 16

@@ -26,89 +26,27 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(state);
 
-static ssize_t generation_show(struct device *dev,
-			       struct device_attribute *attr, char *buf)
-{
-	struct sdm_peer_status status;
-	int ret;
+/* An attribute that is a member of the status. */
+#define SDM_PEER_ATTR(name, member, format)				\
+static ssize_t name##_show(struct device *dev,				\
+			   struct device_attribute *attr, char *buf)	\
+{									\
+	struct sdm_peer_status status;					\
+	int ret;							\
+									\
+	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);		\
+									\
+	return ret ? ret : sysfs_emit(buf, format "\n", status.member);	\
+}									\
+static DEVICE_ATTR_RO(name)
 
-	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
-
-	return ret ? ret : sysfs_emit(buf, "%u\n", status.link.generation);
-}
-static DEVICE_ATTR_RO(generation);
-
-static ssize_t arch_show(struct device *dev, struct device_attribute *attr,
-			 char *buf)
-{
-	struct sdm_peer_status status;
-	int ret;
-
-	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
-
-	return ret ? ret : sysfs_emit(buf, "%u\n", status.arch);
-}
-static DEVICE_ATTR_RO(arch);
-
-static ssize_t mem_base_show(struct device *dev, struct device_attribute *attr,
-			     char *buf)
-{
-	struct sdm_peer_status status;
-	int ret;
-
-	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
-
-	return ret ? ret : sysfs_emit(buf, "%#llx\n", status.mem_base);
-}
-static DEVICE_ATTR_RO(mem_base);
-
-static ssize_t mem_size_show(struct device *dev, struct device_attribute *attr,
-			     char *buf)
-{
-	struct sdm_peer_status status;
-	int ret;
-
-	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
-
-	return ret ? ret : sysfs_emit(buf, "%llu\n", status.mem_size);
-}
-static DEVICE_ATTR_RO(mem_size);
-
-static ssize_t mem_coherent_show(struct device *dev,
-				 struct device_attribute *attr, char *buf)
-{
-	struct sdm_peer_status status;
-	int ret;
-
-	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
-
-	return ret ? ret : sysfs_emit(buf, "%llu\n", status.mem_coherent);
-}
-static DEVICE_ATTR_RO(mem_coherent);
-
-static ssize_t mem_mapped_show(struct device *dev,
-			       struct device_attribute *attr, char *buf)
-{
-	struct sdm_peer_status status;
-	int ret;
-
-	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
-
-	return ret ? ret : sysfs_emit(buf, "%d\n", status.mem_mapped);
-}
-static DEVICE_ATTR_RO(mem_mapped);
-
-static ssize_t num_signals_show(struct device *dev,
-				struct device_attribute *attr, char *buf)
-{
-	struct sdm_peer_status status;
-	int ret;
-
-	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);
-
-	return ret ? ret : sysfs_emit(buf, "%u\n", status.num_signals);
-}
-static DEVICE_ATTR_RO(num_signals);
+SDM_PEER_ATTR(generation, link.generation, "%u");
+SDM_PEER_ATTR(arch, arch, "%u");
+SDM_PEER_ATTR(mem_base, mem_base, "%#llx");
+SDM_PEER_ATTR(mem_size, mem_size, "%llu");
+SDM_PEER_ATTR(mem_coherent, mem_coherent, "%llu");
+SDM_PEER_ATTR(mem_mapped, mem_mapped, "%d");
+SDM_PEER_ATTR(num_signals, num_signals, "%u");
 
 static ssize_t sdm_emit_signal(char *buf, u32 signal)
 {

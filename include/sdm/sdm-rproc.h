@@ -34,5 +34,8 @@
  * resource table at the start; rings and buffers come after it.
  */
 #define SDM_RPROC_TABLE_SIZE		0x1000
+/* Entries that a ring may have, and bytes of a buffer, headers included. */
+#define SDM_RPROC_MAX_ENTRIES		256
+#define SDM_RPROC_BUFFER_SIZE		512
 
 #endif /* SDM_SDM_RPROC_H */

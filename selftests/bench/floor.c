@@ -29,8 +29,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "samples.h"
 
 /* What "sdm" sends to say that bytes have arrived: a header and a word. */
 #define ACKNOWLEDGEMENT 20
@@ -63,27 +64,10 @@ static void __attribute__((noreturn)) fail(const char *what)
 	exit(1);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-	return left < right ? -1 : left > right;
-}
-
 static void print(uint64_t *samples, unsigned int count)
 {
-	qsort(samples, count, sizeof(*samples), compare);
-	printf("%llu %llu %llu\n", (unsigned long long)samples[count / 2],
-	       (unsigned long long)samples[count - 1 - count / 100],
-	       (unsigned long long)samples[0]);
+	print_samples(samples, count);
+	putchar('\n');
 }
 
 static void *allocate(size_t size)

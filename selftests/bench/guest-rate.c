@@ -24,8 +24,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "samples.h"
 
 #define MAX_SAMPLES 100000
 /* A first, small transfer tells how long larger ones may take. */
@@ -46,21 +47,6 @@ static void __attribute__((noreturn)) fail(const char *what)
 {
 	fprintf(stderr, "guest-rate: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-	return left < right ? -1 : left > right;
 }
 
 static char *allocate(size_t size)
@@ -142,11 +128,9 @@ static void print(struct rate *rate)
 
 	for (i = 0; i < rate->count; i++)
 		total += samples[i];
-	qsort(samples, rate->count, sizeof(*samples), compare);
-	printf("%zu %u %llu %llu %llu %llu\n", rate->size, rate->count,
-	       (unsigned long long)samples[rate->count / 2],
-	       (unsigned long long)samples[rate->count - 1 - rate->count / 100],
-	       (unsigned long long)samples[0], (unsigned long long)total);
+	printf("%zu %u ", rate->size, rate->count);
+	print_samples(samples, rate->count);
+	printf(" %llu\n", (unsigned long long)total);
 }
 
 static char *map(const struct rate *rate)

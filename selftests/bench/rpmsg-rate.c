@@ -18,8 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "samples.h"
 
 #define MAX_SIZE 496
 /* What does not come back at all */
@@ -35,21 +36,6 @@ static void __attribute__((noreturn)) wrong(const char *what)
 {
 	fprintf(stderr, "rpmsg-rate: %s\n", what);
 	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-	return left < right ? -1 : left > right;
 }
 
 static void make(uint8_t *message, size_t size, uint32_t number)
@@ -134,10 +120,8 @@ int main(int argc, char **argv)
 	}
 	if (window > 1)
 		total = now_ns() - begin;
-	qsort(samples, count, sizeof(*samples), compare);
-	printf("%llu %llu %llu %llu\n", (unsigned long long)samples[count / 2],
-	       (unsigned long long)samples[count - 1 - count / 100],
-	       (unsigned long long)samples[0], (unsigned long long)total);
+	print_samples(samples, count);
+	printf(" %llu\n", (unsigned long long)total);
 
 	return 0;
 }

@@ -11,12 +11,9 @@
 #include <sdm/sdm-rproc.h>
 
 #include "../board-arm.h"
+#include "commands.h"
 #include "console.h"
 #include "table.h"
-
-/* Commands: reset the machine, as a firmware does that has crashed; hang. */
-#define SIGNAL_RESET	40
-#define SIGNAL_HANG	41
 
 #define NUM_RESOURCES	2
 
@@ -95,14 +92,8 @@ int main(uint32_t dtb)
 			if (sdm_read(SDM_REG_RX_DATA0_LO) == SDM_RPROC_PANIC)
 				put_text("firmware: the master has panicked\r\n");
 			break;
-		case SIGNAL_RESET:
-			put_text("firmware: reset\r\n");
-			psci(PSCI_SYSTEM_RESET);
-		case SIGNAL_HANG:
-			put_text("firmware: hangs\r\n");
-			for (;;)
-				asm volatile("wfi");
 		default:
+			obey(SDM_RX_SIGNAL(head));
 			answer(head);
 		}
 		sdm_write(SDM_REG_RX_POP, 0);

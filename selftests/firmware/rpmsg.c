@@ -12,17 +12,13 @@
 #include <sdm/sdm-rproc.h>
 
 #include "../board-arm.h"
+#include "commands.h"
 #include "console.h"
 #include "ring.h"
 #include "table.h"
 
-/* Commands: reset the machine, as a firmware does that has crashed; hang. */
-#define SIGNAL_RESET	40
-#define SIGNAL_HANG	41
-
 #define NUM_RESOURCES	3
 #define NUM_ENTRIES	32
-#define BUFFER_SIZE	512
 
 #define VIRTIO_ID_RPMSG		7
 #define VIRTIO_DRIVER_OK	4
@@ -68,7 +64,7 @@ static volatile struct table table
 		.type = RSC_CARVEOUT,
 		.da = RSC_ADDR_ANY,
 		.pa = RSC_ADDR_ANY,
-		.len = 2 * NUM_ENTRIES * BUFFER_SIZE,
+		.len = 2 * NUM_ENTRIES * SDM_RPROC_BUFFER_SIZE,
 		.name = "vdev0buffer",
 	},
 	.vdev = {
@@ -180,7 +176,7 @@ static bool is_service(uint32_t address)
 static void answer(const struct ring_buffer *request)
 {
 	/* The master may write to the buffer meanwhile. */
-	static uint8_t message[BUFFER_SIZE];
+	static uint8_t message[SDM_RPROC_BUFFER_SIZE];
 	struct rpmsg_header *header = (void *)message;
 	uint32_t source;
 
@@ -262,18 +258,9 @@ int main(void)
 		what = sdm_read(SDM_REG_RX_DATA0_LO);
 		sdm_write(SDM_REG_RX_POP, 0);
 
-		switch (SDM_RX_SIGNAL(head)) {
-		case SDM_RPROC_SIGNAL:
-			if (what == SDM_RPROC_KICK)
-				kicked();
-			break;
-		case SIGNAL_RESET:
-			put_text("firmware: reset\r\n");
-			psci(PSCI_SYSTEM_RESET);
-		case SIGNAL_HANG:
-			put_text("firmware: hangs\r\n");
-			for (;;)
-				asm volatile("wfi");
-		}
+		if (SDM_RX_SIGNAL(head) != SDM_RPROC_SIGNAL)
+			obey(SDM_RX_SIGNAL(head));
+		else if (what == SDM_RPROC_KICK)
+			kicked();
 	}
 }

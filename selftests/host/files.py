@@ -5,6 +5,7 @@
 import glob
 import gzip
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -81,6 +82,12 @@ def build_tests():
                f"CROSS_COMPILE={CROSS_COMPILE}", "USERCFLAGS=-Werror", "LDFLAGS=-static",
                env={key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL")})
     return directory, os.path.join(source, "tools", "testing", "selftests", "kselftest", "ktap_helpers.sh")
+
+
+def constant(header, name):
+    """A number that is defined in a header below the top directory."""
+    with open(os.path.join(TOP, header)) as stream:
+        return int(re.search(rf"^#define {name}\s+(\w+)", stream.read(), re.MULTILINE)[1], 0)
 
 
 def build_slave_dtb(path):

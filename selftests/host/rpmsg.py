@@ -7,7 +7,7 @@ import re
 import struct
 import subprocess
 
-from .files import CROSS_COMPILE, SELFTESTS
+from .files import CROSS_COMPILE, SELFTESTS, constant
 from .machine import PATIENCE
 from .rproc import INVALID, RPROC, Rproc, build_firmware, changed
 
@@ -15,7 +15,7 @@ CHANNELS = "/sys/bus/rpmsg/devices"
 MODULES = "virtio_rpmsg_bus rpmsg_ctrl rpmsg_char rpmsg_tty"
 # Who has an older file open keeps its name; expanded by the shell there.
 RAW = f"$(cd {CHANNELS}/*rpmsg-raw*/rpmsg && echo /dev/$(ls))"
-SIGNAL_HANG = 41
+SIGNAL_HANG = constant("selftests/firmware/commands.h", "SIGNAL_HANG")
 # How many messages rpmsg_client_sample sends
 SAMPLES = 100
 COHERENT = 64 << 10

@@ -8,7 +8,7 @@ import re
 import struct
 import subprocess
 
-from .files import CROSS_COMPILE, SCRIPTS, SELFTESTS, TOP
+from .files import CROSS_COMPILE, SCRIPTS, SELFTESTS, TOP, constant
 from .machine import PATIENCE
 from .scenario import Scenario
 
@@ -19,7 +19,7 @@ DUMPS = "/sys/class/devcoredump"
 # What firmware/echo.c fills its pattern with
 PATTERN_SIZE = 0x40000
 PATTERN = struct.pack(f"<{PATTERN_SIZE // 4}I", *[i * 2654435761 & 0xffffffff for i in range(PATTERN_SIZE // 4)])
-SIGNAL_RESET = 40
+SIGNAL_RESET = constant("selftests/firmware/commands.h", "SIGNAL_RESET")
 
 BUSY = "Device or resource busy"
 INVALID = "Invalid argument"
