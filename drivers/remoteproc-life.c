@@ -64,7 +64,10 @@ int sdm_rproc_renew(struct sdm_rproc *priv)
 	return 0;
 }
 
-/* Puts the slave in reset, if it is not: its memory is going to be written. */
+/*
+ * Puts the slave in reset, if it is not: its memory is going to be written. In a
+ * recovery stop() should have done it, but does not fail if it could not.
+ */
 int sdm_rproc_hold(struct sdm_rproc *priv)
 {
 	struct sdm_peer_status status;

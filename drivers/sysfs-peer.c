@@ -27,8 +27,8 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr,
 static DEVICE_ATTR_RO(state);
 
 /* An attribute that is a member of the status. */
-#define SDM_PEER_ATTR(name, member, format)				\
-static ssize_t name##_show(struct device *dev,				\
+#define SDM_PEER_ATTR(_name, _member, _format)				\
+static ssize_t _name##_show(struct device *dev,				\
 			   struct device_attribute *attr, char *buf)	\
 {									\
 	struct sdm_peer_status status;					\
@@ -36,9 +36,9 @@ static ssize_t name##_show(struct device *dev,				\
 									\
 	ret = sdm_peer_get_status(to_sdm_peer(dev), &status);		\
 									\
-	return ret ? ret : sysfs_emit(buf, format "\n", status.member);	\
+	return ret ? ret : sysfs_emit(buf, _format "\n", status._member);\
 }									\
-static DEVICE_ATTR_RO(name)
+static DEVICE_ATTR_RO(_name)
 
 SDM_PEER_ATTR(generation, link.generation, "%u");
 SDM_PEER_ATTR(arch, arch, "%u");

@@ -282,9 +282,9 @@ const char *sdm_coherent_receive(SDMCoherent *c,
     return NULL;
 }
 
-void sdm_coherent_wake(SDMCoherent *c)
+void sdm_coherent_hurry(SDMCoherent *c)
 {
-    if (first_cpu) {
+    if (!sdm_coherent_is_current(c)) {
         qemu_cpu_kick(first_cpu);
     }
 }

@@ -55,10 +55,11 @@ const char *sdm_coherent_receive(SDMCoherent *coherent,
 /* Has all been applied that has arrived? Any thread. */
 bool sdm_coherent_is_current(SDMCoherent *coherent);
 /*
- * BQL: have applied what has arrived. A CPU that is about to sleep may miss
- * that it has been given work without the BQL.
+ * BQL: if something has arrived that is not applied, have it done. A CPU that
+ * is about to sleep may have missed that it has been given work without the
+ * BQL.
  */
-void sdm_coherent_wake(SDMCoherent *coherent);
+void sdm_coherent_hurry(SDMCoherent *coherent);
 /* Is the first copy complete? Any thread. */
 bool sdm_coherent_is_complete(SDMCoherent *coherent);
 

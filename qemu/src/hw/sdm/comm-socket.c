@@ -305,8 +305,8 @@ static void link_serve(SignalLink *link, bool main_loop)
         g_free(entry);
     }
     link->serving = false;
-    if (link->coherent && !sdm_coherent_is_current(link->coherent)) {
-        sdm_coherent_wake(link->coherent);
+    if (link->coherent) {
+        sdm_coherent_hurry(link->coherent);
     }
 }
 
@@ -475,7 +475,7 @@ static void cs_connected(void *opaque, MultiSocketPeer *peer)
         link_up(link);
     } else {
         /* It may have arrived. */
-        sdm_coherent_wake(link->coherent);
+        sdm_coherent_hurry(link->coherent);
         timer_mod(link->deadline, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
                   FIRST_COPY_MS);
     }
