@@ -12,7 +12,6 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
-#include "hw/qdev-properties.h"
 #include "hw/sdm/boot.h"
 #include "hw/sdm/core.h"
 #include "dma.h"
@@ -740,8 +739,9 @@ bool sdm_core_realize(SDMCore *core, Object *owner, Error **errp)
         core->error_notifier.notify = window_error_notify;
         memory_backend_network_add_error_notifier(sdm_core_memory(core),
                                                   &core->error_notifier);
-        if (core->config.master) {
-            core->dma = sdm_dma_new(sdm_core_memory(core), dma_changed, core);
+        if (core->config.master && core->config.dma) {
+            core->dma = sdm_dma_new(sdm_core_memory(core),
+                                    core->config.dma_as, dma_changed, core);
         }
     }
     QTAILQ_INSERT_TAIL(&sdm_cores, core, next);
@@ -751,26 +751,4 @@ bool sdm_core_realize(SDMCore *core, Object *owner, Error **errp)
 void sdm_core_unrealize(SDMCore *core)
 {
     QTAILQ_REMOVE(&sdm_cores, core, next);
-}
-
-void sdm_core_class_properties(ObjectClass *oc, ptrdiff_t core_offset)
-{
-    int i;
-
-    /*
-     * Plain class properties with literal names: properties arrive in no
-     * particular order, so setting len-signals cannot create them.
-     */
-    for (i = 0; i < SDM_MAX_BOUND_SIGNALS; i++) {
-        g_autofree char *name = g_strdup_printf("signals[%d]", i);
-
-        object_class_property_add_link(oc, name, TYPE_SDM_SIGNAL,
-                                       core_offset +
-                                       offsetof(SDMCore, config.signals) +
-                                       i * sizeof(SDMSignal *),
-                                       qdev_prop_allow_set_link_before_realize,
-                                       OBJ_PROP_LINK_STRONG);
-        object_class_property_set_description(oc, name,
-            "object for the signal of this number");
-    }
 }

@@ -46,6 +46,7 @@ struct SDMTransfer {
 
 struct SDMDma {
     MemoryBackendNetwork *nm;
+    AddressSpace *as; /* the device's view of guest memory */
     void (*changed)(void *opaque);
     void *opaque;
     SDMKick *kick;
@@ -107,9 +108,9 @@ void sdm_dma_pause(SDMDma *dma);
  * Guest memory, and the slave whose mapped RAM it is or NULL: a reference that
  * sdm_dma_unmap_ram() drops. NULL if not all of it is RAM in one piece.
  */
-void *sdm_dma_map_ram(hwaddr addr, hwaddr length, bool is_write,
+void *sdm_dma_map_ram(SDMDma *dma, hwaddr addr, hwaddr length, bool is_write,
                       SDMRemoteRAM **owner);
-void sdm_dma_unmap_ram(void *ram, hwaddr length, bool is_write,
+void sdm_dma_unmap_ram(SDMDma *dma, void *ram, hwaddr length, bool is_write,
                        SDMRemoteRAM *owner);
 /* The thread, without the lock: start what a descriptor asks for. */
 void sdm_transfer_start(SDMDma *dma, hwaddr descriptor);

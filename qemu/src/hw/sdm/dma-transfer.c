@@ -29,7 +29,7 @@ static bool is_read(const SDMTransfer *t)
  * will do: an access to a device takes the BQL, which whoever has it may hold
  * until this engine is off; and the device may be this one.
  */
-void *sdm_dma_map_ram(hwaddr addr, hwaddr length, bool is_write,
+void *sdm_dma_map_ram(SDMDma *dma, hwaddr addr, hwaddr length, bool is_write,
                       SDMRemoteRAM **owner)
 {
     MemoryRegion *mr = NULL;
@@ -43,8 +43,8 @@ void *sdm_dma_map_ram(hwaddr addr, hwaddr length, bool is_write,
     while (done < length) {
         hwaddr xlat, n = length - done;
         MemoryRegion *next =
-            address_space_translate(&address_space_memory, addr + done, &xlat,
-                                    &n, is_write, MEMTXATTRS_UNSPECIFIED);
+            address_space_translate(dma->as, addr + done, &xlat, &n, is_write,
+                                    MEMTXATTRS_UNSPECIFIED);
 
         if (!memory_access_is_direct(next, is_write,
                                      MEMTXATTRS_UNSPECIFIED) ||
@@ -66,10 +66,10 @@ void *sdm_dma_map_ram(hwaddr addr, hwaddr length, bool is_write,
 }
 
 /* May be without the BQL: the last reference to a slave's RAM is @owner. */
-void sdm_dma_unmap_ram(void *ram, hwaddr length, bool is_write,
+void sdm_dma_unmap_ram(SDMDma *dma, void *ram, hwaddr length, bool is_write,
                        SDMRemoteRAM *owner)
 {
-    address_space_unmap(&address_space_memory, ram, length, is_write,
+    address_space_unmap(dma->as, ram, length, is_write,
                         is_write ? length : 0);
     if (owner) {
         sdm_remote_ram_unref(owner);
@@ -86,7 +86,7 @@ static void write_status(SDMDma *dma, SDMTransfer *t, SDMWakeup *wakeup)
     }
     qatomic_set((uint32_t *)(t->descriptor + SDM_DMA_DESC_STATUS),
                 cpu_to_le32(t->status));
-    sdm_dma_unmap_ram(t->descriptor, SDM_DMA_DESC_SIZE, true,
+    sdm_dma_unmap_ram(dma, t->descriptor, SDM_DMA_DESC_SIZE, true,
                       t->descriptor_owner);
 }
 
@@ -94,7 +94,8 @@ static void transfer_finish(SDMDma *dma, SDMTransfer *t, SDMWakeup *wakeup)
 {
     trace_sdm_dma_end(dma->tail, t->status);
     if (t->local) {
-        sdm_dma_unmap_ram(t->local, t->length, is_read(t), t->local_owner);
+        sdm_dma_unmap_ram(dma, t->local, t->length, is_read(t),
+                          t->local_owner);
     }
     /* The data before the status, the status before the interrupt. */
     smp_wmb();
@@ -173,7 +174,7 @@ static uint32_t transfer_check(SDMTransfer *t, uint16_t peer, uint32_t reserved)
         return SDM_DMA_RANGE;
     }
     if (op != SDM_DMA_FILL) {
-        t->local = sdm_dma_map_ram(t->addr, t->length, is_read(t),
+        t->local = sdm_dma_map_ram(t->dma, t->addr, t->length, is_read(t),
                                    &t->local_owner);
         if (!t->local) {
             return SDM_DMA_BAD_ADDRESS;
@@ -191,7 +192,7 @@ void sdm_transfer_start(SDMDma *dma, hwaddr descriptor)
 
     t->dma = dma;
     /* It was there when the engine was switched on. */
-    t->descriptor = sdm_dma_map_ram(descriptor, sizeof(d), true,
+    t->descriptor = sdm_dma_map_ram(dma, descriptor, sizeof(d), true,
                                     &t->descriptor_owner);
     if (t->descriptor) {
         /* A copy: what has been checked does not change. */

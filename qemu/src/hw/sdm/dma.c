@@ -146,7 +146,7 @@ static void *dma_thread(void *opaque)
  * Registers
  */
 
-static bool ring_is_valid(const SDMDma *dma)
+static bool ring_is_valid(SDMDma *dma)
 {
     hwaddr length = (hwaddr)dma->ring_size * SDM_DMA_DESC_SIZE;
     SDMRemoteRAM *owner;
@@ -157,9 +157,9 @@ static bool ring_is_valid(const SDMDma *dma)
         dma->ring_size > SDM_DMA_RING_SIZE_MAX) {
         return false;
     }
-    ring = sdm_dma_map_ram(dma->ring, length, true, &owner);
+    ring = sdm_dma_map_ram(dma, dma->ring, length, true, &owner);
     if (ring) {
-        sdm_dma_unmap_ram(ring, length, false, owner);
+        sdm_dma_unmap_ram(dma, ring, length, false, owner);
     }
     return ring;
 }
@@ -335,12 +335,13 @@ static void vm_state_changed(void *opaque, bool running, RunState state)
     }
 }
 
-SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, void (*changed)(void *opaque),
-                    void *opaque)
+SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, AddressSpace *as,
+                    void (*changed)(void *opaque), void *opaque)
 {
     SDMDma *dma = g_new0(SDMDma, 1);
 
     dma->nm = nm;
+    dma->as = as;
     dma->changed = changed;
     dma->opaque = opaque;
     dma->kick = sdm_kick_new(dma_kick, dma);
@@ -350,18 +351,4 @@ SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, void (*changed)(void *opaque),
     QSIMPLEQ_INIT(&dma->transfers);
     dma->vm_state = qemu_add_vm_change_state_handler(vm_state_changed, dma);
     return dma;
-}
-
-void sdm_dma_free(SDMDma *dma)
-{
-    if (!dma) {
-        return;
-    }
-    assert(!dma->thread_runs);
-    qemu_del_vm_change_state_handler(dma->vm_state);
-    sdm_kick_free(dma->kick);
-    qemu_cond_destroy(&dma->idle);
-    qemu_cond_destroy(&dma->work);
-    qemu_mutex_destroy(&dma->lock);
-    g_free(dma);
 }

@@ -7,15 +7,14 @@
 #define HW_SDM_DMA_H
 
 #include "exec/hwaddr.h"
+#include "exec/memory.h"
 #include "hw/sdm/hostmem-network.h"
 
 typedef struct SDMDma SDMDma;
 
 /* @changed is called under the BQL when sdm_dma_irq() may have changed. */
-SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, void (*changed)(void *opaque),
-                    void *opaque);
-/* Before it was ever switched on. */
-void sdm_dma_free(SDMDma *dma);
+SDMDma *sdm_dma_new(MemoryBackendNetwork *nm, AddressSpace *as,
+                    void (*changed)(void *opaque), void *opaque);
 /* Returns when nothing is under way any more. */
 void sdm_dma_reset(SDMDma *dma);
 

@@ -2,9 +2,9 @@
  * SDM core: the device behind the registers, independent of its bus
  *
  * Peers, queues of received signals, credits, actions. registers.c gives it
- * the guest's view, platform.c puts it on a bus, a SDMCommunication connects
- * it. Everything here belongs to the main loop or a vCPU and runs under the
- * BQL.
+ * the guest's view, platform.c puts it on a bus, a SDMCommunication
+ * connects it. Everything here belongs to the main loop or a vCPU and runs
+ * under the BQL.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -55,7 +55,7 @@ typedef struct SDMPeer {
     SDMQueue rx;  /* what it sent */
 } SDMPeer;
 
-/* Set by the bus front end before sdm_core_realize(). */
+/* Set by sdm_device_realize() and the properties. */
 typedef struct SDMConfig {
     SDMCommunication *comm;
     bool master;
@@ -63,6 +63,11 @@ typedef struct SDMConfig {
     uint32_t slave_id;
     uint32_t len_signals;
     SDMSignal *signals[SDM_MAX_BOUND_SIGNALS];
+    /* The modern form of signals[N]: a list of IDs, from JSON. */
+    uint32_t num_signal_ids;
+    char **signal_ids;
+    bool dma;
+    AddressSpace *dma_as; /* what the device sees of memory */
 } SDMConfig;
 
 struct SDMCore {
@@ -70,6 +75,7 @@ struct SDMCore {
     SDMConfig config;
     qemu_irq irq;
     MemoryRegion registers;
+    Error *migration_blocker;
 
     uint32_t id;
     uint32_t num_ids;
@@ -100,14 +106,12 @@ struct SDMCore {
 typedef QTAILQ_HEAD(, SDMCore) SDMCoreList;
 extern SDMCoreList sdm_cores;
 
-/* --- for bus front ends --- */
+/* --- for device.c --- */
 
 bool sdm_core_realize(SDMCore *core, Object *owner, Error **errp);
 void sdm_core_unrealize(SDMCore *core);
 /* Machine reset. Peers stay connected, what they sent is discarded. */
 void sdm_core_reset(SDMCore *core);
-/* Properties that all front ends have: comm, master, signals[N] and so on. */
-void sdm_core_class_properties(ObjectClass *oc, ptrdiff_t core_offset);
 
 /* --- for the registers --- */
 
