@@ -1,5 +1,5 @@
 /*
- * SDM: where the guest sees a memory backend
+ * SDM: where the guest sees memory
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -38,6 +38,28 @@ bool sdm_ram_address(HostMemoryBackend *backend, hwaddr *base)
     RCU_READ_LOCK_GUARD();
     flatview_for_each_range(address_space_to_flatview(&address_space_memory),
                             sdm_ram_search, &search);
+    *base = search.base;
+    return search.found;
+}
+
+static bool sdm_container_search(Int128 start, Int128 len,
+                                 const MemoryRegion *mr, hwaddr offset,
+                                 void *opaque)
+{
+    RAMSearch *search = opaque;
+
+    search->found = mr->container == search->mr;
+    search->base = int128_get64(start) - offset - mr->addr;
+    return search->found;
+}
+
+bool sdm_container_address(const MemoryRegion *container, hwaddr *base)
+{
+    RAMSearch search = { .mr = container };
+
+    RCU_READ_LOCK_GUARD();
+    flatview_for_each_range(address_space_to_flatview(&address_space_memory),
+                            sdm_container_search, &search);
     *base = search.base;
     return search.found;
 }

@@ -95,6 +95,7 @@ static int sdm_fdt_reserve_window(Object *obj, void *fdt)
     uint32_t acells, scells;
 
     if (!object_dynamic_cast(obj, TYPE_MEMORY_BACKEND_NETWORK) ||
+        !memory_backend_network_window_in_ram(MEMORY_BACKEND_NETWORK(obj)) ||
         !memory_backend_network_window(MEMORY_BACKEND_NETWORK(obj), &base,
                                        &size)) {
         return 0;

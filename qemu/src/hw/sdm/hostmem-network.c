@@ -1,6 +1,8 @@
 /*
  * memory-backend-network: RAM that is shared over a multi-socket-backend
  *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
  * The backend's own region is the local RAM. On the master it is `size` minus
  * `shared-size` long; the window is a sibling behind it in the container in
  * which the machine has put the local RAM:
@@ -10,9 +12,8 @@
  *                                         | slave 1 | 2 |     |
  *
  * So nothing that takes the backend for plain RAM (migration, dump, vhost)
- * ever meets the window, and no board has to know about it.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
+ * ever meets the window, and no board has to know about it. Or a PCI device
+ * shows it, where firmware would take it for RAM: then `size` is all local.
  */
 
 #include "qemu/osdep.h"
@@ -53,6 +54,7 @@ struct MemoryBackendNetwork {
     MultiSocketBackend *socket;
     uint32_t timeout_ms;
     SdmOnError on_error;
+    SdmWindow where; /* the window is */
     bool hugetlb;
     bool registered; /* user of the memory channel */
     Error *migration_blocker;
@@ -66,6 +68,7 @@ struct MemoryBackendNetwork {
     /* Master: the window. Main loop. */
     MemoryRegion window;
     MemoryRegion background;
+    bool window_taken; /* by the device that shows it */
     SDMWindowMap map;
     uint64_t bases[SDM_MAX_IDS]; /* in the slaves' own maps */
 
@@ -243,14 +246,15 @@ static bool nm_start(void *opaque, Error **errp)
         address_space_init(&nm->as, mr, nm_name(nm));
         return true;
     }
-    memory_region_init(&nm->window, OBJECT(nm), "sdm-window",
-                       nm->shared_size);
-    memory_region_init_io(&nm->background, OBJECT(nm), &background_ops, nm,
-                          "sdm-window-background", nm->shared_size);
-    memory_region_add_subregion_overlap(&nm->window, 0, &nm->background, -1);
-    memory_region_add_subregion(mr->container,
-                                mr->addr + memory_region_size(mr),
-                                &nm->window);
+    if (nm->where == SDM_WINDOW_RAM) {
+        memory_region_add_subregion(mr->container,
+                                    mr->addr + memory_region_size(mr),
+                                    &nm->window);
+    } else if (!nm->window_taken) {
+        error_setg(errp, "memory-backend-network '%s' has window=pci, but no "
+                   "sdm-pci device is its master", nm_name(nm));
+        return false;
+    }
     return true;
 }
 
@@ -519,11 +523,39 @@ bool memory_backend_network_window(MemoryBackendNetwork *nm, uint64_t *base,
 {
     hwaddr ram;
 
-    if (!nm->master || !sdm_ram_address(hostmem(nm), &ram)) {
+    if (!nm->master) {
+        return false;
+    }
+    *size = nm->shared_size;
+    if (nm->where == SDM_WINDOW_PCI) {
+        *base = sdm_container_address(&nm->window, base) ? *base : 0;
+        return true;
+    }
+    if (!sdm_ram_address(hostmem(nm), &ram)) {
         return false;
     }
     *base = ram + memory_region_size(&hostmem(nm)->mr);
-    *size = nm->shared_size;
+    return true;
+}
+
+bool memory_backend_network_window_in_ram(const MemoryBackendNetwork *nm)
+{
+    return nm->master && nm->where == SDM_WINDOW_RAM;
+}
+
+bool memory_backend_network_take_window(MemoryBackendNetwork *nm,
+                                        MemoryRegion **window, Error **errp)
+{
+    *window = NULL;
+    if (!nm->master || nm->where == SDM_WINDOW_RAM) {
+        return true;
+    }
+    if (nm->window_taken) {
+        error_setg(errp, "another device has the window of '%s'", nm_name(nm));
+        return false;
+    }
+    nm->window_taken = true;
+    *window = &nm->window;
     return true;
 }
 
@@ -607,8 +639,19 @@ static bool nm_check(MemoryBackendNetwork *nm, Error **errp)
                    "all RAM of a slave is shared");
         return false;
     }
-    if (nm->master && (!nm->shared_size || nm->shared_size >= size ||
-                       nm->shared_size % page)) {
+    if (!nm->master && nm->where != SDM_WINDOW_RAM) {
+        error_setg(errp, "'window' is for the master");
+        return false;
+    }
+    if (nm->where == SDM_WINDOW_PCI &&
+        (!is_power_of_2(nm->shared_size) || nm->shared_size % page)) {
+        error_setg(errp, "'shared-size' must be a power of two and a multiple "
+                   "of %zu bytes with window=pci", page);
+        return false;
+    }
+    if (nm->master && nm->where == SDM_WINDOW_RAM &&
+        (!nm->shared_size || nm->shared_size >= size ||
+         nm->shared_size % page)) {
         error_setg(errp, "'shared-size' must be a multiple of %zu bytes, "
                    "not zero, and less than 'size'", page);
         return false;
@@ -650,7 +693,8 @@ static bool nm_alloc_ram(MemoryBackendNetwork *nm, Error **errp)
 {
     HostMemoryBackend *backend = hostmem(nm);
     g_autofree char *name = host_memory_backend_get_name(backend);
-    uint64_t size = backend->size - nm->shared_size;
+    uint64_t size = backend->size -
+                    (nm->where == SDM_WINDOW_RAM ? nm->shared_size : 0);
     uint32_t flags = 0;
     bool ok;
     int fd;
@@ -676,6 +720,15 @@ static bool nm_alloc_ram(MemoryBackendNetwork *nm, Error **errp)
     return ok;
 }
 
+static void nm_init_window(MemoryBackendNetwork *nm)
+{
+    memory_region_init(&nm->window, OBJECT(nm), "sdm-window",
+                       nm->shared_size);
+    memory_region_init_io(&nm->background, OBJECT(nm), &background_ops, nm,
+                          "sdm-window-background", nm->shared_size);
+    memory_region_add_subregion_overlap(&nm->window, 0, &nm->background, -1);
+}
+
 static bool nm_alloc(HostMemoryBackend *backend, Error **errp)
 {
     MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(backend);
@@ -687,6 +740,9 @@ static bool nm_alloc(HostMemoryBackend *backend, Error **errp)
 
     if (!nm_alloc_ram(nm, errp)) {
         return false;
+    }
+    if (nm->master) {
+        nm_init_window(nm);
     }
     nm->registered =
         multi_socket_register_channel(nm->socket, SDM_PROTO_CHANNEL_MEMORY,
@@ -785,6 +841,20 @@ static void nm_set_on_error(Object *obj, int value, Error **errp)
     MEMORY_BACKEND_NETWORK(obj)->on_error = value;
 }
 
+static int nm_get_window(Object *obj, Error **errp)
+{
+    return MEMORY_BACKEND_NETWORK(obj)->where;
+}
+
+static void nm_set_window(Object *obj, int value, Error **errp)
+{
+    MemoryBackendNetwork *nm = MEMORY_BACKEND_NETWORK(obj);
+
+    if (nm_settable(nm, "window", errp)) {
+        nm->where = value;
+    }
+}
+
 static void nm_get_timeout(Object *obj, Visitor *v, const char *name,
                            void *opaque, Error **errp)
 {
@@ -869,6 +939,11 @@ static void nm_class_init(ObjectClass *oc, void *data)
                                    nm_set_on_error);
     object_class_property_set_description(oc, "on-error",
         "master: failed accesses read as all ones, or abort in the guest");
+    object_class_property_add_enum(oc, "window", "SdmWindow",
+                                   &SdmWindow_lookup, nm_get_window,
+                                   nm_set_window);
+    object_class_property_set_description(oc, "window",
+        "master: the window is the end of the RAM, or in a BAR of sdm-pci");
     object_class_property_add(oc, "timeout-ms", "uint32", nm_get_timeout,
                               nm_set_timeout, NULL, NULL);
     object_class_property_set_description(oc, "timeout-ms",

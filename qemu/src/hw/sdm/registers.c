@@ -262,6 +262,8 @@ static void write32(SDMCore *core, hwaddr addr, uint32_t value)
         break;
     case SDM_REG_IRQ_ENABLE:
         core->irq_enable = value & SDM_IRQ_ALL;
+        /* A message is sent when the line rises: let it do so again. */
+        qemu_irq_lower(core->irq);
         sdm_core_update_irq(core);
         break;
     case SDM_REG_TX_DATA0_LO ... SDM_REG_TX_DATA1_HI:

@@ -1,5 +1,5 @@
 /*
- * SDM: where the guest sees a memory backend
+ * SDM: where the guest sees memory
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,5 +19,14 @@
  * above 4 GiB): the address is that of the first one.
  */
 bool sdm_ram_address(HostMemoryBackend *backend, hwaddr *base);
+
+/**
+ * sdm_container_address - guest-physical address of a container
+ * @container: a memory region that is nothing but a place for others
+ * @base: receives its address
+ *
+ * The same, found by what lies in it.
+ */
+bool sdm_container_address(const MemoryRegion *container, hwaddr *base);
 
 #endif

@@ -2,7 +2,7 @@
  * SDM core: the device behind the registers, independent of its bus
  *
  * Peers, queues of received signals, credits, actions. registers.c gives it
- * the guest's view, platform.c puts it on a bus, a SDMCommunication
+ * the guest's view, platform.c and pci.c put it on a bus, a SDMCommunication
  * connects it. Everything here belongs to the main loop or a vCPU and runs
  * under the BQL.
  *

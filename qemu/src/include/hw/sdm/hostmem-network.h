@@ -28,10 +28,19 @@ bool memory_backend_network_is_master(const MemoryBackendNetwork *nm);
 
 /*
  * Guest-physical address and size of the master's window. False if there is
- * none (slave, or not mapped into the machine).
+ * none (slave, or not mapped into the machine). The address is 0 as long as
+ * the guest has not placed the BAR that shows it.
  */
 bool memory_backend_network_window(MemoryBackendNetwork *nm, uint64_t *base,
                                    uint64_t *size);
+/* It lies in what the board takes for RAM. */
+bool memory_backend_network_window_in_ram(const MemoryBackendNetwork *nm);
+/*
+ * The window, for the PCI device that shows it, or NULL if that is done
+ * already. False if another device has it.
+ */
+bool memory_backend_network_take_window(MemoryBackendNetwork *nm,
+                                        MemoryRegion **window, Error **errp);
 
 /* The RAM of a connected slave, or of this one. */
 typedef struct SDMSlaveMemory {
