@@ -48,7 +48,8 @@ static void sdm_boot_arm_end(CPUState *cs, run_on_cpu_data data)
  * The boot protocol of Linux, which firmware can live with as well: EL2 if
  * there is one, otherwise EL1; x0 (AArch64) or r2 (AArch32) is the device tree.
  */
-uint32_t sdm_boot_start_cpu(uint64_t entry, uint64_t dtb)
+uint32_t sdm_boot_start_cpu(HostMemoryBackend *ram, uint64_t entry,
+                            uint64_t dtb)
 {
     ARMCPU *cpu = ARM_CPU(first_cpu);
     bool aarch64 = sdm_boot_is_aarch64();

@@ -14,7 +14,8 @@ uint32_t sdm_boot_elf_machine(void)
     return EM_NONE;
 }
 
-uint32_t sdm_boot_start_cpu(uint64_t entry, uint64_t dtb)
+uint32_t sdm_boot_start_cpu(HostMemoryBackend *ram, uint64_t entry,
+                            uint64_t dtb)
 {
     return SDM_ACTION_FAILED;
 }

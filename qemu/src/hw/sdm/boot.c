@@ -249,7 +249,7 @@ static uint32_t sdm_boot_try(HostMemoryBackend *ram, uint64_t entry,
      * CPU does this before the work that sdm_boot_start_cpu() queues.
      */
     tb_flush(first_cpu);
-    result = sdm_boot_start_cpu(entry, dtb);
+    result = sdm_boot_start_cpu(ram, entry, dtb);
     if (result == SDM_ACTION_OK) {
         sdm_boot_resume();
         sdm_boot_set_started(true);

@@ -28,6 +28,12 @@ bool sdm_boot_parse_incoming(const char *uri)
     return false;
 }
 
+void sdm_boot_riscv_init(MachineState *machine, const char *default_firmware,
+                         hwaddr rom)
+{
+    g_assert_not_reached();
+}
+
 void sdm_fdt_add_device(void *fdt, const char *parent, PlatformBusDevice *pbus,
                         SysBusDevice *sbdev, int irq_start)
 {

@@ -66,8 +66,9 @@ uint32_t sdm_boot_elf_machine(void);
 /*
  * What boot.c needs of the target: start the first CPU, which is powered off,
  * by the target's boot protocol. Returns when it is on, or when not possible,
- * with a SDM_ACTION_*.
+ * with a SDM_ACTION_*. The addresses are in @ram, where firmware goes as well.
  */
-uint32_t sdm_boot_start_cpu(uint64_t entry, uint64_t dtb);
+uint32_t sdm_boot_start_cpu(HostMemoryBackend *ram, uint64_t entry,
+                            uint64_t dtb);
 
 #endif

@@ -50,6 +50,17 @@ bool sdm_machine_is_slave(const MachineState *machine);
 bool sdm_boot_parse_incoming(const char *uri);
 
 /**
+ * sdm_boot_riscv_init - what a RISC-V board does instead of loading firmware
+ * @machine: a slave, complete
+ * @default_firmware: name of the file if "-bios" says nothing
+ * @rom: where the board has at least 64 bytes of ROM
+ *
+ * Ends the program with an error if it cannot be a slave.
+ */
+void sdm_boot_riscv_init(MachineState *machine, const char *default_firmware,
+                         hwaddr rom);
+
+/**
  * sdm_fdt_add_device - describe an sdm-platform device
  * @fdt: device tree
  * @parent: path of the platform bus' node
