@@ -15,6 +15,8 @@
 
 #define HIGH_START (128 << 20)
 #define INITRD_ALIGN (4 << 10)
+/* The firmware of RISC-V machines adds nodes. */
+#define DTB_ROOM_RISCV (64 << 10)
 
 static void add_piece(struct plan *plan, const char *what, const u8 *data,
 		      u64 address, u64 size, u64 mem_size)
@@ -113,6 +115,11 @@ static int place_high(struct plan *plan, const struct plan_input *input,
 	return -1;
 }
 
+static u64 dtb_room(const struct plan_input *input)
+{
+	return input->image->machine == EM_RISCV ? DTB_ROOM_RISCV : 0;
+}
+
 int plan_make(struct plan *plan, const struct plan_input *input)
 {
 	struct file *dtb = input->dtb;
@@ -135,7 +142,8 @@ int plan_make(struct plan *plan, const struct plan_input *input)
 		       &initrd))
 		return -1;
 	/* It only becomes smaller from here on. */
-	if (dtb && place_high(plan, input, "device tree", dtb->size, DTB_ALIGN,
+	if (dtb && place_high(plan, input, "device tree",
+			      dtb->size + dtb_room(input), DTB_ALIGN,
 			      &plan->dtb))
 		return -1;
 

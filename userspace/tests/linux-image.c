@@ -124,6 +124,10 @@ static void broken_zimage(void)
 	put_le(&file, 0x28, 4, ZIMAGE_SIZE - 16);
 	CHECK_ERROR(image_recognise(&file, &image), "broken");
 	file_free(&file);
+
+	craft_linux64(&file, LINUX64_RISCV, U64_MAX - 0x1000, 0x20000, 0x10000);
+	CHECK_ERROR(image_recognise(&file, &image), "broken");
+	file_free(&file);
 }
 
 /* An appended device tree comes along. */
@@ -153,7 +157,9 @@ static void sound_linux64(void)
 	CHECK(!image_recognise(&file, &image));
 	CHECK(!strcmp(image.format, "RISC-V Image"));
 	CHECK(image.machine == EM_RISCV);
-	CHECK(image.entry == 2 * MIB && image.run_start == 2 * MIB);
+	CHECK(image.entry == 2 * MIB);
+	/* What is below is the firmware's. */
+	CHECK(image.run_start == 0 && image.run_size == 2 * MIB + 0x20000);
 	CHECK(image.segments[0].address == 2 * MIB);
 	CHECK(image.segments[0].mem_size == 0x10000);
 	file_free(&file);
@@ -169,6 +175,10 @@ static void broken_linux64(void)
 	craft_linux64(&file, LINUX64_ARM64, 0, 0, 0x10000);
 	CHECK_ERROR(image_recognise(&file, &image), "does not tell its size");
 	put_le(&file, 0x10, 8, 0xffff);
+	CHECK_ERROR(image_recognise(&file, &image), "broken");
+	file_free(&file);
+
+	craft_linux64(&file, LINUX64_RISCV, U64_MAX - 0x1000, 0x20000, 0x10000);
 	CHECK_ERROR(image_recognise(&file, &image), "broken");
 	file_free(&file);
 }
