@@ -5,6 +5,8 @@
  */
 
 #include <linux/jiffies.h>
+/* Needed by the next one */
+#include <asm/byteorder.h>
 #include <linux/rpmsg/byteorder.h>
 #include <linux/rpmsg/ns.h>
 #include <linux/string.h>
