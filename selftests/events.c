@@ -374,7 +374,7 @@ TEST_F(events, several_readers)
 
 struct shared {
 	int fd;
-	unsigned char *seen;
+	uint32_t *seen;
 	unsigned int count;
 };
 
@@ -396,7 +396,7 @@ static void *read_shared(void *data)
 /* Readers of one descriptor share its events. */
 TEST_F_TIMEOUT(events, shared_descriptor, 120)
 {
-	unsigned char seen[SHARED_COUNT] = { 0 };
+	uint32_t seen[SHARED_COUNT] = { 0 };
 	struct shared shared = { .seen = seen };
 	pthread_t threads[3];
 	int i;

@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # sdm-test on a real device: what it refuses, how it says so, and that it does no harm then.  For a slave that waits
-# in reset, and with zImage and slave.dtb in the current directory.
+# in reset, and with the kernel $IMAGE (zImage) and slave.dtb in the current directory.
 
 . "$(dirname "$0")/common.sh"
 
 [ -n "$tool" ] || skip_all "no sdm-test here"
 slave=$(find_peer reset)
 [ -n "$slave" ] || skip_all "no slave waits in reset"
-for file in zImage slave.dtb; do
-	[ -f $file ] || skip_all "no $file here"
+IMAGE=${IMAGE:-zImage}
+for file in "$IMAGE" slave.dtb; do
+	[ -f "$file" ] || skip_all "no $file here"
 done
 
 ktap_print_header
@@ -26,11 +27,12 @@ boot()
 }
 
 size=$(cat "/sys/bus/sdm/devices/sdm$device-p$slave/mem_size")
+base=$(cat "/sys/bus/sdm/devices/sdm$device-p$slave/mem_base")
 
 # Files that are not what they should be
 : >"$work/empty"
 echo "no kernel" >"$work/text"
-head -c 100000 zImage >"$work/short-zImage"
+head -c 100000 "$IMAGE" >"$work/short-zImage"
 head -c 500 slave.dtb >"$work/short.dtb"
 head -c 20 slave.dtb >"$work/header.dtb"
 truncate -s $((size + 1)) "$work/too-large"
@@ -41,48 +43,48 @@ truncate -s 96M "$work/large"
 
 try 2 "nothing to do" "no command" sdm
 try 2 "too few operands" "no image" boot
-try 2 "too much" "too many operands" boot zImage slave.dtb more
-try 2 "PEER" "peer is no number" sdm -b "$device" one zImage slave.dtb
-try 2 "--append go into the device tree" "command line without device tree" boot --raw zImage --append quiet
-try 2 "--entry is for raw images" "entry of an image that has one" boot zImage slave.dtb --entry 0x40008000
+try 2 "too much" "too many operands" boot "$IMAGE" slave.dtb more
+try 2 "PEER" "peer is no number" sdm -b "$device" one "$IMAGE" slave.dtb
+try 2 "--append go into the device tree" "command line without device tree" boot --raw "$IMAGE" --append quiet
+try 2 "--entry is for raw images" "entry of an image that has one" boot "$IMAGE" slave.dtb --entry 0x40008000
 
 # Files
 
 try 1 "cannot open $work/none: No such file" "image is missing" boot "$work/none" slave.dtb
-try 1 "cannot open $work/none: No such file" "device tree is missing" boot zImage "$work/none"
-try 1 "cannot open $work/none: No such file" "initrd is missing" boot zImage slave.dtb --initrd "$work/none"
+try 1 "cannot open $work/none: No such file" "device tree is missing" boot "$IMAGE" "$work/none"
+try 1 "cannot open $work/none: No such file" "initrd is missing" boot "$IMAGE" slave.dtb --initrd "$work/none"
 try 1 "is a directory" "image is a directory" boot "$work" slave.dtb
 try 1 "sdm-test: .*text" "image is a text" boot "$work/text" slave.dtb
 try 1 "sdm-test: .*empty" "image is empty" boot "$work/empty" slave.dtb
 try 1 "sdm-test: .*short-zImage" "image is truncated" boot "$work/short-zImage" slave.dtb
 try 1 "sdm-test: .*slave.dtb" "image is a device tree" boot slave.dtb slave.dtb
-try 1 "needs a device tree" "kernel without device tree" boot zImage
-try 1 "sdm-test: .*short.dtb" "device tree is truncated" boot zImage "$work/short.dtb"
-try 1 "sdm-test: .*header.dtb" "device tree is truncated in its header" boot zImage "$work/header.dtb"
-try 1 "sdm-test: .*zImage" "device tree is a kernel" boot zImage zImage
-try 1 "empty is empty" "initrd is empty" boot zImage slave.dtb --initrd "$work/empty"
+try 1 "needs a device tree" "kernel without device tree" boot "$IMAGE"
+try 1 "sdm-test: .*short.dtb" "device tree is truncated" boot "$IMAGE" "$work/short.dtb"
+try 1 "sdm-test: .*header.dtb" "device tree is truncated in its header" boot "$IMAGE" "$work/header.dtb"
+try 1 "sdm-test: .*$IMAGE" "device tree is a kernel" boot "$IMAGE" "$IMAGE"
+try 1 "empty is empty" "initrd is empty" boot "$IMAGE" slave.dtb --initrd "$work/empty"
 
 # Sizes and addresses
 
 try 1 "does not fit" "image is larger than the RAM" boot --raw "$work/too-large"
-try 1 "does not fit" "initrd is larger than the RAM" boot zImage slave.dtb --initrd "$work/too-large"
+try 1 "does not fit" "initrd is larger than the RAM" boot "$IMAGE" slave.dtb --initrd "$work/too-large"
 # The file is read, which takes its time in kernels that look for bugs.
 [ -n "${SDM_QUICK:-}" ] || try 1 "no room for the (initrd|device tree)" "initrd leaves no room" \
-	boot zImage slave.dtb --initrd "$work/nearly-all"
+	boot "$IMAGE" slave.dtb --initrd "$work/nearly-all"
 try 1 "outside of the peer's RAM" "address below the RAM" boot --load 0x1000 "$work/text"
-try 1 "outside of the peer's RAM" "address at the end of the RAM" boot --load $((0x40000000 + size)) "$work/text"
-try 1 "outside of the peer's RAM" "last byte does not fit" boot --load $((0x40000000 + size - 8)) "$work/text"
+try 1 "outside of the peer's RAM" "address at the end of the RAM" boot --load $((base + size)) "$work/text"
+try 1 "outside of the peer's RAM" "last byte does not fit" boot --load $((base + size - 8)) "$work/text"
 try 1 "entry point 0x1000 is outside of" "entry outside of the image" \
-	boot --load 0x40008000 --entry 0x1000 "$work/text"
+	boot --load $((base + 0x8000)) --entry 0x1000 "$work/text"
 
 # Peers and devices
 
-try 1 "there is none" "unknown slave" sdm -b "$device" 99 zImage slave.dtb
-try 1 "there is no /dev/sdm77" "unknown device" sdm -b 77 "$slave" zImage slave.dtb
-try 1 "is this machine itself" "master" sdm -b "$device" 0 zImage slave.dtb
+try 1 "there is none" "unknown slave" sdm -b "$device" 99 "$IMAGE" slave.dtb
+try 1 "there is no /dev/sdm77" "unknown device" sdm -b 77 "$slave" "$IMAGE" slave.dtb
+try 1 "is this machine itself" "master" sdm -b "$device" 0 "$IMAGE" slave.dtb
 absent=$(find_peer "absent|lost")
 if [ -n "$absent" ]; then
-	try 1 "slave $absent is not connected" "boot of an absent slave" sdm -b "$device" "$absent" zImage slave.dtb
+	try 1 "slave $absent is not connected" "boot of an absent slave" sdm -b "$device" "$absent" "$IMAGE" slave.dtb
 	try 1 "slave $absent.* is not connected" "reset of an absent slave" sdm -R "$device" "$absent"
 	try 1 "slave $absent.* is not connected" "signal to an absent slave" sdm -s "$device" "$absent" 3
 	try 1 "slave $absent" "memory of an absent slave" sdm -r "$device" "$absent" 0 4
@@ -110,7 +112,7 @@ result "a signal that is sent arrives" signal_arrives
 
 # Memory
 
-head -c 100003 zImage >"$work/data"
+head -c 100003 "$IMAGE" >"$work/data"
 try 0 "wrote 100003 bytes" "memory is written" sdm --write "$device" "$slave" 12345 "$work/data" --verify
 try 0 "100003 bytes are the same" "memory is the same" sdm --compare "$device" "$slave" 12345 "$work/data"
 try 1 "differs at offset 0x303[0-9a-f] of the memory" "memory differs" sdm --compare "$device" "$slave" 12344 "$work/data"
@@ -121,16 +123,16 @@ try 1 "does not fit" "file over the end" sdm --write "$device" "$slave" $((size 
 
 # Rights
 
-cp "$tool" zImage slave.dtb "$work"
+cp "$tool" "$IMAGE" slave.dtb "$work"
 chmod 755 "$work"
 as_nobody()
 {
 	(cd "$work" && start-stop-daemon -S -q -c nobody -x ./sdm-test -- "$@")
 }
-try 1 "Permission denied; be root" "boot without permission" as_nobody -b "$device" "$slave" zImage slave.dtb
+try 1 "Permission denied; be root" "boot without permission" as_nobody -b "$device" "$slave" "$IMAGE" slave.dtb
 try 1 "Permission denied; be root" "signal without permission" as_nobody -s "$device" 0 0
 try 1 "Permission denied; be root" "list without permission" as_nobody -l "$device"
-rm -f "$work/sdm-test" "$work/zImage" "$work/slave.dtb"
+rm -f "$work/sdm-test" "$work/$IMAGE" "$work/slave.dtb"
 
 # Interruption: a load that does not end well does not end in a boot.
 
@@ -160,7 +162,7 @@ two_at_once()
 		sleep 0.1
 	done
 	status=0
-	"$tool" -b "$device" "$slave" zImage slave.dtb >"$work/second" 2>&1 || status=$?
+	"$tool" -b "$device" "$slave" "$IMAGE" slave.dtb >"$work/second" 2>&1 || status=$?
 	kill -9 "$(sed -n 's/^sent signal 19 to //p' "$work/first")"
 	wait $!
 	cat "$work/first" "$work/second"
@@ -172,11 +174,12 @@ result "after all this the slave waits in reset" test "$(state "$slave")" = rese
 
 # What is right
 
-try 0 "verified" "boot" boot --raw "$work/data" --verify
-try 1 "is running; reset it first" "boot of a running slave" boot zImage slave.dtb
+# Behind what firmware takes
+try 0 "verified" "boot" boot --load $((base + 0x200000)) "$work/data" slave.dtb --verify
+try 1 "is running; reset it first" "boot of a running slave" boot "$IMAGE" slave.dtb
 try 0 "in reset" "reset" sdm -R "$device" "$slave"
 result "the slave waits in reset again" test "$(state "$slave")" = reset
-try 0 "slave $slave started" "second boot" boot zImage slave.dtb
+try 0 "slave $slave started" "second boot" boot "$IMAGE" slave.dtb
 try 0 "\"state\": ?\"reset\"" "second reset" sdm -R "$device" "$slave" --json
 try 0 "$slave reset " "list" sdm -l "$device"
 

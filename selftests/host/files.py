@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The files that the guests are started with."""
 
+import functools
 import glob
 import gzip
 import os
@@ -10,12 +11,14 @@ import shutil
 import stat
 import subprocess
 
+from .arch import arch, arch_of_kernel
+
 SELFTESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 TOP = os.path.dirname(SELFTESTS)
 SCRIPTS = os.path.join(TOP, "scripts")
 BUILD = os.path.join(TOP, "build")
 OUTPUT = os.path.join(BUILD, "selftests")
-CROSS_COMPILE = os.environ.get("CROSS_COMPILE", "arm-linux-gnueabihf-")
+CROSS_COMPILE = arch("arm").cross_compile
 
 
 def output_of(*command):
@@ -73,13 +76,14 @@ class Cpio:
         return gzip.compress(b"".join(self.parts), 1, mtime=0)
 
 
-def build_tests():
+@functools.lru_cache(maxsize=None)
+def build_tests(isa):
     """Compiles the guests' programs; returns the directory they are in, and the kernel's helpers of scripts."""
-    directory = os.path.join(OUTPUT, "arm")
+    directory = os.path.join(OUTPUT, isa.name)
     os.makedirs(directory, exist_ok=True)
     source = output_of(os.path.join(SCRIPTS, "fetch-kernel-source"))
-    run_logged("make", "make", "-C", SELFTESTS, f"-j{os.cpu_count()}", f"KSRC={source}", f"OUTPUT={directory}",
-               f"CROSS_COMPILE={CROSS_COMPILE}", "USERCFLAGS=-Werror", "LDFLAGS=-static",
+    run_logged(f"make-{isa.name}", "make", "-C", SELFTESTS, f"-j{os.cpu_count()}", f"KSRC={source}",
+               f"OUTPUT={directory}", f"CROSS_COMPILE={isa.cross_compile}", "USERCFLAGS=-Werror", "LDFLAGS=-static",
                env={key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL")})
     return directory, os.path.join(source, "tools", "testing", "selftests", "kselftest", "ktap_helpers.sh")
 
@@ -90,11 +94,12 @@ def constant(header, name):
         return int(re.search(rf"^#define {name}\s+(\w+)", stream.read(), re.MULTILINE)[1], 0)
 
 
-def build_slave_dtb(path):
-    """Compiles slave.dts."""
+def build_slave_dtb(path, isa=None):
+    """Compiles slave.dts, or that of another instruction set."""
+    source = (isa or arch("arm")).slave_dtb.replace(".dtb", ".dts")
     preprocessed = subprocess.run(
         ["cpp", "-nostdinc", "-undef", "-D__DTS__", "-x", "assembler-with-cpp", "-I", os.path.join(TOP, "dts"),
-         os.path.join(SELFTESTS, "slave.dts")], check=True, stdout=subprocess.PIPE).stdout
+         os.path.join(SELFTESTS, source)], check=True, stdout=subprocess.PIPE).stdout
     subprocess.run(["dtc", "-q", "-@", "-I", "dts", "-O", "dtb", "-o", path, "-"], input=preprocessed, check=True)
 
 
@@ -114,18 +119,20 @@ class Kit:
     slave.dtb etc.              are in the master's /root, for its slaves
     """
 
-    def __init__(self, kernel, tests):
+    def __init__(self, kernel):
+        self.arch = arch_of_kernel(kernel)
+        image = self.arch.kernel_image
         images = os.path.join(BUILD, "images" + ("" if kernel == "small" else "-" + kernel))
         run_logged(f"images-{kernel}", os.path.join(SCRIPTS, "build-images"), kernel)
         self.directory = os.path.join(OUTPUT, "files-" + kernel)
         shutil.rmtree(self.directory, ignore_errors=True)
         os.makedirs(self.directory)
-        for name in ("zImage", "master.cpio.gz", "slave-zImage", "slave.cpio.gz", "slave.dtb", "sdm-test"):
+        for name in (image, "master.cpio.gz", f"slave-{image}", "slave.cpio.gz", "slave.dtb", "sdm-test"):
             shutil.copy(os.path.join(images, name), self.directory)
-        self.tests, self.helpers = tests
+        self.tests, self.helpers = build_tests(self.arch)
         self.name = kernel
-        self.kernel = self.path("zImage")
-        build_slave_dtb(self.path("test.dtb"))
+        self.kernel = self.path(image)
+        build_slave_dtb(self.path("test.dtb"), self.arch)
         apply_overlay(self.path("test.dtb"), "mailbox-test-slave.dtso", self.path("mailbox.dtb"))
         self._make_slave()
         self._make_master()
@@ -171,9 +178,14 @@ class Kit:
         cpio = self._slave_cpio()
         cpio.file("/etc/role", b"slave\n")
         initrd = self._write("foreign-initrd", other.read("master.cpio.gz"), cpio.compressed())
-        files = [("/root/foreign-zImage", other.path("zImage")), ("/root/foreign-initrd", initrd)]
+        files = [("/root/foreign-zImage", other.kernel), ("/root/foreign-initrd", initrd)]
         self._make_master(files)
         return files
+
+    def boot_files(self, directory):
+        """What a master of another instruction set boots a slave of this one from: (path there, file here)."""
+        names = {"Image": f"slave-{self.arch.kernel_image}", "test.dtb": "test.dtb", "test-initrd": "test-initrd"}
+        return [(os.path.join(directory, name), self.path(file)) for name, file in names.items()]
 
     def add_to_master(self, additions):
         """Puts more into the master's initramfs, instead of what was added before: (path there, file here or bytes)."""

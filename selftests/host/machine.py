@@ -3,7 +3,8 @@
 """
 Guests: QEMU processes with a console that is logged, and an agent that runs commands.
 
-The agent (guest-agent) is behind the machine's second serial port, which here is one end of a pair of sockets.
+The agent (guest-agent) is behind the machine's second serial port or what serves as one, which here is one end of a
+pair of sockets.
 """
 
 import os
@@ -15,6 +16,7 @@ import subprocess
 import time
 
 from . import console
+from .arch import arch
 
 # How long an emulated machine on a busy host may take for something that usually takes a second
 PATIENCE = float(os.environ.get("SDM_TEST_PATIENCE", "120"))
@@ -30,8 +32,9 @@ class Failure(Exception):
 class Machine:
     """A QEMU process; `options` are those besides the serial ports."""
 
-    def __init__(self, scenario, name, options):
+    def __init__(self, scenario, name, options, isa=None):
         self.scenario = scenario
+        self.isa = isa or arch("arm")
         self.name = name
         self.options = options
         self.process = None
@@ -41,6 +44,13 @@ class Machine:
         self.number = 0
         self.expected_end = False   # someone killed it on purpose
         self.prefix = []            # what runs QEMU, as "nsenter" does
+
+    @property
+    def qemu(self):
+        """The program."""
+        if self.isa.name == "arm":
+            return self.scenario.qemu
+        return os.path.join(os.path.dirname(self.scenario.qemu), self.isa.qemu_program)
 
     @property
     def console_path(self):
@@ -62,10 +72,10 @@ class Machine:
             self.port.close()
         self.port, theirs = socket.socketpair()
         self.port.setblocking(False)
-        command = [*self.prefix, self.scenario.qemu, "-display", "none", "-monitor", "none",
+        command = [*self.prefix, self.qemu, "-display", "none", "-monitor", "none",
                    "-chardev", f"file,id=console,path={self.console_path}",
                    "-chardev", f"socket,id=agent,fd={theirs.fileno()}",
-                   "-serial", "chardev:console", "-serial", "chardev:agent", *self.options]
+                   "-serial", "chardev:console", *self.isa.agent, *self.options]
         with open(self.stderr_path, "wb") as stderr:
             stderr.write((" ".join(command) + "\n").encode())
             stderr.flush()

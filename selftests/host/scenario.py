@@ -12,7 +12,7 @@ from . import console, ktap
 from .files import OUTPUT
 from .machine import PATIENCE, Failure, Machine
 
-BOOT = "./sdm-test -b 0 {id} zImage test.dtb --initrd test-initrd"
+BOOT = "./sdm-test -b 0 {id} $IMAGE test.dtb --initrd test-initrd"
 
 
 class Scenario:
@@ -57,10 +57,9 @@ class Scenario:
             probe.bind(("127.0.0.1", 0))
             return f"host=127.0.0.1,port={probe.getsockname()[1]}"
 
-    def machine(self, name, options):
-        """Adds a machine; it is not started yet."""
-        machine = Machine(self, name, options)
-        return machine
+    def machine(self, name, options, isa=None):
+        """Adds a machine, of that instruction set or the kit's; it is not started yet."""
+        return Machine(self, name, options, isa or self.kit.arch)
 
     def master(self, address, slaves=2, memory=1024, window=512, limit=True, append="", kit=None, device="",
                backend="", options=()):
@@ -68,25 +67,26 @@ class Scenario:
         kit = kit or self.kit
         limit = f"mem={memory - window}M " if limit else ""
         return self.machine("master", [
-            "-kernel", kit.kernel, "-initrd", kit.master_initrd, "-M", "virt", "-m", f"{memory}M",
+            "-kernel", kit.kernel, "-initrd", kit.master_initrd, "-M", "virt", *kit.arch.cpu, "-m", f"{memory}M",
             "-object", f"multi-socket-backend,id=sock,listen,{address}",
             "-object", f"memory-backend-network,id=mem,size={memory}M,shared-size={window}M,socket=sock,master"
             f"{backend}",
             "-object", "sdm-communication-socket,id=scomm,socket=sock",
             "-device", f"sdm-platform,comm=scomm,master,num-slaves={slaves}{device}",
             "-append", f"{limit}panic_on_warn=1 panic=-1 kunit.enable=1 {append}", "-numa", "node,memdev=mem",
-            *options])
+            *options], kit.arch)
 
-    def slave(self, address, number=1, memory=512, ram="", options=()):
+    def slave(self, address, number=1, memory=512, ram="", options=(), isa=None):
         """Adds a slave."""
+        isa = isa or self.kit.arch
         return self.machine(f"slave{number}", [
-            "-M", "virt,slave",
+            "-M", "virt,slave", *isa.cpu,
             "-object", f"multi-socket-backend,id=sock,{address}",
             "-object", f"memory-backend-network,id=mem,size={memory}M,socket=sock{ram}",
             "-object", "sdm-signal-nboot,id=boot,nhm=mem",
             "-object", "sdm-communication-socket,id=scomm,socket=sock",
             "-device", f"sdm-platform,comm=scomm,slave-id={number},len-signals=1,signals[0]=boot",
-            "-incoming", "shared:mem", "-numa", "node,memdev=mem", "-m", f"{memory}M", *options])
+            "-incoming", "shared:mem", "-numa", "node,memdev=mem", "-m", f"{memory}M", *options], isa)
 
     def start_pair(self, unix=False, memory=512, ram="", **master_options):
         """A master that is up, its drivers loaded, and a slave that waits in reset."""
@@ -102,7 +102,7 @@ class Scenario:
     def start_master(master):
         """Starts a master; slaves can be started, too, when this returns."""
         master.start()
-        master.wait_console("Booting Linux")
+        master.wait_console("Linux version")
 
     def bring_up(self, master):
         """Waits for a master and loads its module."""

@@ -10,6 +10,7 @@ import socket
 import textwrap
 import time
 
+from .isa import IsaArm, IsaArm64, IsaRiscv64
 from .ktap import Result
 from .machine import PATIENCE, TypedMachine
 from .mailbox import Mailbox, MailboxDebian, MailboxDebug
@@ -840,8 +841,8 @@ class PlainDebug(Plain):
         self.chaos(master, slave)
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux,
-             RpmsgLinuxUnix, RpmsgLinuxShared, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure,
-             Faults, Foreign, Debian, MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian,
-             PlainDebian, SharedDebian, Debug, MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug,
-             PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, IsaArm, IsaArm64, IsaRiscv64, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix,
+             RpmsgShared, RpmsgLinux, RpmsgLinuxUnix, RpmsgLinuxShared, Two, Mixed, NoLimit, Unix, Tls, Plain, Shared,
+             HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian, RprocDebian, RpmsgDebian,
+             RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug, MailboxDebug, RprocDebug, RpmsgDebug,
+             RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
