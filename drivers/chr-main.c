@@ -154,3 +154,4 @@ module_exit(sdm_chr_exit);
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Signal Distribution Module character devices");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(SDM_RELEASE);

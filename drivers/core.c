@@ -259,3 +259,4 @@ module_exit(sdm_core_exit);
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Signal Distribution Module core");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(SDM_RELEASE);

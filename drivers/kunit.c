@@ -799,5 +799,6 @@ kunit_test_suites(&sdm_pure_suite, &sdm_events_suite, &sdm_ring_suite,
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Tests of the Signal Distribution Module drivers");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(SDM_RELEASE);
 /* MODULE_IMPORT_NS(), whose argument is a string in newer kernels. */
 MODULE_INFO(import_ns, "EXPORTED_FOR_KUNIT_TESTING");

@@ -619,6 +619,7 @@ module_exit(sdm_mbox_exit);
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Signal Distribution Module mailbox controller");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(SDM_RELEASE);
 /* Whatever loads the device's driver loads this, too. */
 MODULE_ALIAS("of:N*T*C" SDM_DT_COMPATIBLE);
 MODULE_ALIAS("of:N*T*C" SDM_DT_COMPATIBLE "C*");

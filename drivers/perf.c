@@ -736,3 +736,4 @@ module_exit(sdm_perf_exit);
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Signal Distribution Module, performance client");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(SDM_RELEASE);

@@ -57,3 +57,4 @@ module_platform_driver(sdm_plat_driver);
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Signal Distribution Module, memory-mapped");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(SDM_RELEASE);

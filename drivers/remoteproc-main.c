@@ -230,3 +230,4 @@ module_exit(sdm_rproc_exit);
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Signal Distribution Module, remoteproc driver");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(SDM_RELEASE);

@@ -516,3 +516,4 @@ module_exit(sdm_rpmsg_exit);
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Signal Distribution Module, rpmsg driver");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(SDM_RELEASE);

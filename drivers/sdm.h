@@ -22,6 +22,7 @@
 #include <linux/workqueue.h>
 
 #include <sdm/sdm-regs.h>
+#include <sdm/sdm-release.h>
 
 struct iov_iter;
 struct sdm_client;

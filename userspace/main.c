@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sdm/sdm-release.h>
+
 #include "command.h"
 #include "interrupt.h"
 #include "number.h"
@@ -300,7 +302,7 @@ int main(int argc, char **argv)
 			return EXIT_OK;
 		}
 		if (arg == 'V') {
-			puts(PROGRAM " " VERSION);
+			puts(PROGRAM " " SDM_RELEASE);
 			return EXIT_OK;
 		}
 		if (!found) {
