@@ -36,8 +36,7 @@ shadow:
 tools:
 	+$(userspace)
 
-install: modules_install
-	+$(userspace) install
+include $(top)/scripts/install.mk
 
 dtbs:
 	+$(MAKE) -C $(top)/dts O=$(build)/dts
@@ -73,7 +72,7 @@ mutants:
 clean: shadow
 	$(if $(wildcard $(KDIR)/Makefile),+$(kbuild) clean)
 	+$(userspace) clean
-	rm -rf $(build)/dts $(build)/modules $(build)/tools-arm
+	rm -rf $(build)/dts $(build)/man $(build)/modules $(build)/tools-arm
 
 distclean: clean
 	rm -rf $(build)
@@ -83,7 +82,10 @@ help:
 	@echo '  all              modules and tools (default)'
 	@echo '  modules          the kernel modules; O=DIR puts what is built there; V=, W=, C= as in the kernel'
 	@echo '  tools            sdm-test; SYSROOT=DIR holds libfdt for a cross compiler'
-	@echo '  install          modules_install, and sdm-test to $$(DESTDIR)$$(PREFIX)/bin'
+	@echo '  install          modules, sdm-test with manual pages and udev rule, headers; DESTDIR=, PREFIX=/usr/local'
+	@echo '                   install-modules, install-tools, install-headers: one of these; install-dkms: for dkms(8)'
+	@echo '  uninstall        the same, away'
+	@echo '  man              manual pages, to build/man'
 	@echo '  dtbs             the device trees of slaves, to build/dts'
 	@echo ''
 	@echo 'For the emulated machines (scripts/setup installs what this needs):'
@@ -101,5 +103,5 @@ help:
 	@echo '  lint             style and static checks'
 	@echo '  clean, distclean'
 
-.PHONY: all modules modules_install kernel-headers shadow tools install dtbs qemu images demo demo-rproc demo-rpmsg bench \
+.PHONY: all modules modules_install kernel-headers shadow tools dtbs qemu images demo demo-rproc demo-rpmsg bench \
 	check lint nightly fuzz mutants clean distclean help
