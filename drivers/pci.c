@@ -10,6 +10,7 @@
 
 #include <sdm/sdm-pci.h>
 #include <sdm/sdm-regs.h>
+#include <sdm/sdm-release.h>
 
 #include "regs.h"
 
@@ -71,3 +72,4 @@ module_pci_driver(sdm_pci_driver);
 MODULE_AUTHOR("The SDM developers");
 MODULE_DESCRIPTION("Signal Distribution Module, PCI");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(SDM_RELEASE);

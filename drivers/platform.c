@@ -9,6 +9,7 @@
 #include <linux/platform_device.h>
 
 #include <sdm/sdm-regs.h>
+#include <sdm/sdm-release.h>
 
 #include "regs.h"
 

@@ -6,7 +6,9 @@
 
 #include "qemu/osdep.h"
 #include "hw/sdm/boot.h"
+#include "hw/sdm/hostmem-network.h"
 #include "hw/sdm/machine.h"
+#include "qom/object_interfaces.h"
 
 #define SLAVE_OPTION "slave"
 
@@ -39,6 +41,38 @@ void sdm_machine_class_add_slave(ObjectClass *oc)
 bool sdm_machine_is_slave(const MachineState *machine)
 {
     return slave_machine && OBJECT(machine) == slave_machine;
+}
+
+typedef struct SDMUsableRAM {
+    hwaddr base;
+    uint64_t size;
+} SDMUsableRAM;
+
+static int sdm_machine_subtract_window(Object *obj, void *opaque)
+{
+    SDMUsableRAM *ram = opaque;
+    MemoryBackendNetwork *nm = (MemoryBackendNetwork *)
+        object_dynamic_cast(obj, TYPE_MEMORY_BACKEND_NETWORK);
+    uint64_t base, size;
+
+    if (nm && memory_backend_network_window_in_ram(nm) &&
+        memory_backend_network_window(nm, &base, &size) &&
+        base >= ram->base) {
+        ram->size = MIN(ram->size, base - ram->base);
+    }
+    return 0;
+}
+
+uint64_t sdm_machine_usable_ram(const MachineState *machine)
+{
+    SDMUsableRAM ram = {
+        .base = machine->ram ? machine->ram->addr : 0,
+        .size = machine->ram_size,
+    };
+
+    object_child_foreach(object_get_objects_root(),
+                         sdm_machine_subtract_window, &ram);
+    return ram.size;
 }
 
 /* Length of the option at @p. A doubled comma stands for one in a value. */

@@ -23,6 +23,11 @@ bool sdm_machine_is_slave(const MachineState *machine)
     return false;
 }
 
+uint64_t sdm_machine_usable_ram(const MachineState *machine)
+{
+    return machine->ram_size;
+}
+
 bool sdm_boot_parse_incoming(const char *uri)
 {
     return false;

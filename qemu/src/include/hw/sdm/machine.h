@@ -38,6 +38,14 @@ void sdm_machine_class_add_slave(ObjectClass *oc);
 bool sdm_machine_is_slave(const MachineState *machine);
 
 /**
+ * sdm_machine_usable_ram - how much RAM something may be loaded into
+ * @machine: a machine that has its RAM in one piece, complete
+ *
+ * Returns its size in bytes without the window at the end.
+ */
+uint64_t sdm_machine_usable_ram(const MachineState *machine);
+
+/**
  * sdm_boot_parse_incoming - accept "-incoming shared:ID"
  * @uri: argument of -incoming
  *
