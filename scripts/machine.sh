@@ -34,8 +34,8 @@ quoted()
 
 run_qemu()
 {
-	qemu=${QEMU:-$build/qemu-system-arm}
-	[ -x "$qemu" ] || die "$qemu is missing: run make qemu"
+	qemu=${QEMU:-$build/$qemu_program}
+	[ -x "$qemu" ] || die "$qemu is missing: run scripts/build-qemu release $qemu_program"
 	set -- "$qemu" "$@"
 	for word; do
 		case $word in

@@ -142,9 +142,9 @@ int plan_make(struct plan *plan, const struct plan_input *input)
 		       &initrd))
 		return -1;
 	/* It only becomes smaller from here on. */
-	if (dtb && place_high(plan, input, "device tree",
-			      dtb->size + dtb_room(input), DTB_ALIGN,
-			      &plan->dtb))
+	if (dtb &&
+	    place_high(plan, input, "device tree", dtb->size + dtb_room(input),
+		       DTB_ALIGN, &plan->dtb))
 		return -1;
 
 	if (dtb) {

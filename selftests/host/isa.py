@@ -34,7 +34,7 @@ class Isa(Scenario):
         self.window_place(master)
         for name, slave in slaves.items():
             self.one(master, slave, name)
-        self.expect("all are told apart", master, "./sdm-test -l", "(?s)ARM.*AArch64.*RISC-V")
+        self.expect("all are told apart", master, "./sdm-test -l", "(?s) Arm .* AArch64 .* RISC-V ")
         self.run_together(master, [(f"{name}:", f"SDM_ROUNDS_PERCENT=10 SDM_PEER={IDS[name]}", "ordering", "")
                                    for name in NAMES], 600)
         for name, slave in slaves.items():
@@ -61,7 +61,8 @@ class Isa(Scenario):
         self.expect(f"{name}: is what it should be", slave, "uname -m", f"^{slave.isa.machine}$")
         self.probe(f"{name}: answers", master, f"ask {number}", "OK")
         environment = f"SDM_ROUNDS_PERCENT=10 SDM_PEER={number}"
-        for program, arguments in (("window", "-F whole -T large_copies"), ("signals", "-v slave -t payload -t order"),
+        few = "-F flood -F back_pressure -V pair_down -V pair_up -t payload -t order"
+        for program, arguments in (("window", "-F whole -T large_copies"), ("signals", few),
                                    ("bulk", "-t odd_writes -t odd_reads -t vectors")):
             self.run_test(master, program, arguments, patience=300, environment=environment)
         self.expect(f"{name}: the slave sends to its master", slave,
