@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 
+from host.arch import arch_of_kernel
 from host.files import BUILD, CROSS_COMPILE, SCRIPTS, SELFTESTS, Cpio, build_slave_dtb, output_of
 
 HERE = os.path.join(SELFTESTS, "bench")
@@ -23,6 +24,8 @@ def source(*names):
 
 class Kit:
     """What is built for a run, all of it below one directory; `kernel` and `master_initrd` are for masters."""
+
+    arch = arch_of_kernel("small")
 
     def __init__(self):
         self.directory = os.path.join(OUTPUT, "files")
@@ -94,6 +97,8 @@ class Kit:
 
 class BareKit:
     """The same for a master without an operating system."""
+
+    arch = Kit.arch
 
     def __init__(self, kit):
         self.kernel = kit.path("bare.bin")

@@ -400,13 +400,13 @@ class Tls(OtherWay):
     def address(self, unix=False):
         return super().address(unix) + ",tls-creds=tls"
 
-    def machine(self, name, options):
+    def machine(self, name, options, isa=None):
         with open(f"{self.directory}/keys.psk", "a", encoding="ascii") as keys:
             if not keys.tell():
                 keys.write(f"sdm:{secrets.token_hex(32)}\n")
         end = "endpoint=server" if name == "master" else "endpoint=client,username=sdm"
         # Before the socket, which refers to it
-        return super().machine(name, ["-object", f"tls-creds-psk,id=tls,dir={self.directory},{end}", *options])
+        return super().machine(name, ["-object", f"tls-creds-psk,id=tls,dir={self.directory},{end}", *options], isa)
 
     def in_reset(self, master):
         self.test(master, "window", "-f whole")
