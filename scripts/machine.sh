@@ -3,14 +3,28 @@
 #
 # What run-master and run-slave have in common; comes after lib.sh.
 
-# HOST:PORT or PATH, as options of multi-socket-backend
+# HOST:PORT, [IPV6]:PORT or PATH, as options of multi-socket-backend
 socket_options()
 {
 	case $1 in
 	*/*) echo "path=$1" ;;
+	\[*\]:*)
+		_host=${1%]:*}
+		echo "host=${_host#\[},port=${1##*:}"
+		;;
+	*:*:*) die "$1: an IPv6 address is written in brackets, as in [::1]:1234" ;;
 	*:*) echo "host=${1%:*},port=${1##*:}" ;;
 	*) die "$1 is neither HOST:PORT nor the path of a socket" ;;
 	esac
+}
+
+# check_certificates DIRECTORY ROLE WHAT: has all that TLS needs for this ROLE; make-certs makes it for WHAT.
+check_certificates()
+{
+	[ -n "$1" ] || return 0
+	for _file in ca-cert.pem "$2-cert.pem" "$2-key.pem"; do
+		[ -r "$1/$_file" ] || die "$1/$_file is missing or not yours to read: scripts/make-certs CERTIFICATES $3 makes it"
+	done
 }
 
 # A size as QEMU has it, in MiB

@@ -16,7 +16,7 @@ import subprocess
 import time
 
 from . import console
-from .arch import arch
+from .arch import SCRIPTS, arch
 
 # How long an emulated machine on a busy host may take for something that usually takes a second
 PATIENCE = float(os.environ.get("SDM_TEST_PATIENCE", "120"))
@@ -52,6 +52,10 @@ class Machine:
             return self.scenario.qemu
         return os.path.join(os.path.dirname(self.scenario.qemu), self.isa.qemu_program)
 
+    def program(self):
+        """The program, and what comes before its other options."""
+        return [self.qemu]
+
     @property
     def console_path(self):
         """Where its console is logged."""
@@ -72,7 +76,7 @@ class Machine:
             self.port.close()
         self.port, theirs = socket.socketpair()
         self.port.setblocking(False)
-        command = [*self.prefix, self.qemu, "-display", "none", "-monitor", "none",
+        command = [*self.prefix, *self.program(), "-display", "none", "-monitor", "none",
                    "-chardev", f"file,id=console,path={self.console_path}",
                    "-chardev", f"socket,id=agent,fd={theirs.fileno()}",
                    "-serial", "chardev:console", *self.isa.agent, *self.options]
@@ -277,6 +281,17 @@ class Machine:
         if self.process is None or self.process.poll() in (None, 0) or self.expected_end:
             return None
         return self.process.returncode
+
+
+class ScriptMachine(Machine):
+    """A machine that run-master or run-slave starts; `script` are the script's name and options."""
+
+    def __init__(self, scenario, name, script, isa=None):
+        super().__init__(scenario, name, [], isa)
+        self.script = script
+
+    def program(self):
+        return ["env", f"QEMU={self.qemu}", os.path.join(SCRIPTS, self.script[0]), *self.script[1:], "--"]
 
 
 class TypedMachine(Machine):
