@@ -10,6 +10,7 @@ import socket
 import textwrap
 import time
 
+from .bare_metal import BareMetal
 from .hosts import Hosts
 from .isa import IsaArm, IsaArm64, IsaRiscv64
 from .ktap import Result
@@ -842,8 +843,8 @@ class PlainDebug(Plain):
         self.chaos(master, slave)
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, IsaArm, IsaArm64, IsaRiscv64, Hosts, Mailbox, Rproc, RprocShared, Rpmsg,
-             RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix, RpmsgLinuxShared, Two, Mixed, NoLimit, Unix, Tls,
-             Plain, Shared, HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian, RprocDebian, RpmsgDebian,
-             RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug, MailboxDebug, RprocDebug, RpmsgDebug,
-             RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, IsaArm, IsaArm64, IsaRiscv64, BareMetal, Hosts, Mailbox, Rproc, RprocShared,
+             Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix, RpmsgLinuxShared, Two, Mixed, NoLimit, Unix,
+             Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian, RprocDebian,
+             RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug, MailboxDebug, RprocDebug,
+             RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
