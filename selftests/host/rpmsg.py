@@ -288,6 +288,7 @@ class RpmsgUnix(Rpmsg):
     """rpmsg, by a UNIX socket."""
 
     name = "rpmsg-unix"
+    only_by_name = True
     unix = True
 
 

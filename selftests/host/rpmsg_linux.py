@@ -257,6 +257,7 @@ class RpmsgLinuxDebian(RpmsgLinux):
     """rpmsg-linux, with Debian's own kernel on both sides."""
 
     name = "rpmsg-linux-debian"
+    only_by_name = True
     kernel = "armmp"
     boot = "./sdm-test -b 0 {id} foreign-zImage test.dtb --initrd foreign-initrd"
 

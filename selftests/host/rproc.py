@@ -406,6 +406,7 @@ class RprocDebian(Rproc):
     """rproc, with Debian's own kernel as the master's."""
 
     name = "rproc-debian"
+    only_by_name = True
     kernel = "armmp"
     # This one does not let him.
     stops_crashed = False

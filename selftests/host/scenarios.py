@@ -790,6 +790,7 @@ class PlainDebian(Plain):
     """plain, with Debian's own kernel."""
 
     name = "plain-debian"
+    only_by_name = True
     kernel = "armmp"
     rounds = 5
     left_out = ("window",)
@@ -811,6 +812,7 @@ class SharedDebug(Shared):
     """shared, with kernels that look for bugs in themselves."""
 
     name = "shared-debug"
+    only_by_name = True
     kernel = "debug"
     rounds = 5
     left_out = ("tool.sh",)
