@@ -7,12 +7,14 @@ The agent (guest-agent) is behind the machine's second serial port or what serve
 pair of sockets.
 """
 
+import contextlib
 import os
 import re
 import select
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from . import console
@@ -44,6 +46,7 @@ class Machine:
         self.number = 0
         self.expected_end = False   # someone killed it on purpose
         self.prefix = []            # what runs QEMU, as "nsenter" does
+        self.disregarded = {}       # parts of consoles whose complaints do not count: path: [(begin, end)]
 
     @property
     def qemu(self):
@@ -88,13 +91,34 @@ class Machine:
         theirs.close()
         self.scenario.started(self)
 
-    def console(self):
-        """All that the console has shown since the machine's last start."""
+    def console(self, path=None):
+        """All that the console has shown since the machine's last start, or in the log of an earlier one."""
         try:
-            with open(self.console_path, errors="replace") as log:
+            with open(path or self.console_path, errors="replace") as log:
                 return log.read()
         except FileNotFoundError:
             return ""
+
+    @contextlib.contextmanager
+    def no_complaints(self):
+        """Whatever the kernel says meanwhile does not count: its memory is somebody's playground."""
+        begin = len(self.console())
+        parts = self.disregarded.setdefault(self.console_path, [])
+        parts.append((begin, sys.maxsize))
+        try:
+            yield
+        finally:
+            parts[-1] = (begin, len(self.console()))
+
+    def complaints(self, path=None):
+        """What a console has shown, but for the parts that do not count."""
+        text = ""
+        done = 0
+        shown = self.console(path)
+        for begin, end in self.disregarded.get(path or self.console_path, []):
+            text += shown[done:begin]
+            done = end
+        return text + shown[done:]
 
     def messages(self):
         """QEMU's own messages."""
@@ -110,7 +134,7 @@ class Machine:
         if not self.is_running():
             status = "was not started" if not self.process else f"ended with status {self.process.returncode}"
             raise Failure(f"{self.name}'s QEMU {status}: {self.messages()[-2000:]}")
-        if console.PANIC.search(self.console()):
+        if console.PANIC.search(self.complaints()):
             raise Failure(f"{self.name}: kernel panic")
 
     def wait_console(self, pattern, patience=PATIENCE, since=0):

@@ -180,7 +180,7 @@ class Rounds(Scenario):
             if status is not None and machine not in self.ended:
                 self.ended.append(machine)
                 self.problems.append(f"{machine.name}'s QEMU ended with status {status}: {machine.messages()[-1500:]}")
-            splats = console.splats(machine.console())
+            splats = console.splats(machine.complaints())
             if len(splats) > self.seen.get(machine.console_path, 0):
                 self.problems.append(f"{machine.name}: {splats[-1][:1500]}")
                 self.seen[machine.console_path] = len(splats)

@@ -11,6 +11,7 @@ import textwrap
 import time
 
 from .bare_metal import BareMetal
+from .console import splats
 from .hosts import Hosts
 from .isa import IsaArm, IsaArm64, IsaRiscv64
 from .ktap import Result
@@ -90,6 +91,24 @@ class Self(Scenario):
         self.run_test(master, "events")
         self.run_test(master, "signals", f"{NO_PAIR} {NO_SLAVE}")
 
+        self.complaints(master)
+
+    def complaints(self, machine):
+        """The test notices what a kernel complains of, but for what it was told to disregard."""
+        def complain(text):
+            return machine.run(f"echo '{text}' >/dev/kmsg; sleep 0.1")
+
+        with machine.no_complaints():
+            complain("Oops: a fictitious one")
+            self.check("complaints meant to be disregarded are", not splats(machine.complaints()))
+        complain("all is well")
+        self.check("... afterwards as well", not splats(machine.complaints()) and "all is well" in machine.complaints())
+        complain("Oops: another one")
+        found = splats(machine.complaints())
+        self.check("others are not", len(found) == 1 and "another one" in found[0], found)
+        parts = machine.disregarded[machine.console_path]
+        parts[:] = [(parts[0][0], len(machine.console()))]
+
 
 class Pair(Scenario):
     """The two devices of one QEMU, without a network."""
@@ -137,8 +156,11 @@ class Slave(Scenario):
         """Calls by chance; a scenario has always the same ones, unless it has more time."""
         seconds = os.environ.get("SDM_CHAOS_SECONDS")
         calls = f"-t {seconds}" if seconds else f"-s {len(self.name)} -n 6000"
-        self.run_test(master, "chaos", calls, patience=600 + int(seconds or 0))
-        self.probe("after chaos: reset", master, "reset 1", "OK")
+        # It may hit the kernel that runs there.
+        with slave.no_complaints():
+            self.run_test(master, "chaos", calls, patience=600 + int(seconds or 0))
+            self.probe("after chaos: reset", master, "reset 1", "OK")
+            self.probe("after chaos: it waits in reset", master, "wait 1 reset", "OK")
         self.step("after chaos: the slave boots", self.boot_slave, master, slave)
         self.probe("after chaos: it answers", master, "ask 1", "OK")
 
