@@ -65,7 +65,7 @@ static int sdm_chr_get_peer(struct sdm_chr_file *f, bool nonblock,
 	bool self;
 	int ret;
 
-	if (arg->peer.reserved0 || arg->peer.reserved)
+	if (arg->peer.reserved)
 		return -EINVAL;
 	peer = sdm_peer_get(f->chr->sdm, arg->peer.peer);
 	if (IS_ERR(peer))
@@ -86,6 +86,7 @@ static int sdm_chr_get_peer(struct sdm_chr_file *f, bool nonblock,
 		.arch = status.arch,
 		.generation = status.link.generation,
 		.credits = status.credits,
+		.cpus = status.cpus,
 		.mem_offset = status.mem_offset,
 		/* Its own memory cannot be accessed. */
 		.mem_size = self ? 0 : status.mem_size,

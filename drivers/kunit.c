@@ -542,7 +542,7 @@ static void sdm_test_uapi_layout(struct kunit *test)
 	SDM_EXPECT_OFFSET(test, sdm_peer_info, arch, 24);
 	SDM_EXPECT_OFFSET(test, sdm_peer_info, generation, 28);
 	SDM_EXPECT_OFFSET(test, sdm_peer_info, credits, 32);
-	SDM_EXPECT_OFFSET(test, sdm_peer_info, reserved0, 36);
+	SDM_EXPECT_OFFSET(test, sdm_peer_info, cpus, 36);
 	SDM_EXPECT_OFFSET(test, sdm_peer_info, mem_offset, 40);
 	SDM_EXPECT_OFFSET(test, sdm_peer_info, mem_size, 48);
 	SDM_EXPECT_OFFSET(test, sdm_peer_info, mem_base, 56);

@@ -336,6 +336,7 @@ static void sdm_regs_read_peer(struct sdm_device *sdm, u32 id,
 		status->reset_signal =
 			sdm_regs_read(regs, SDM_REGS_PEER(RESET_SIGNAL));
 		status->arch = sdm_regs_read(regs, SDM_REGS_PEER(ARCH));
+		status->cpus = sdm_regs_read(regs, SDM_REGS_PEER(CPUS));
 		status->credits = sdm_regs_read(regs, SDM_REGS_PEER(CREDITS));
 		status->action = sdm_regs_read(regs, SDM_REGS_PEER(ACTION));
 		status->mem_offset =

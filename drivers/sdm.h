@@ -76,6 +76,7 @@ struct sdm_link {
  * @boot_signal: the signal that boots it, or %SDM_SIGNAL_NONE
  * @reset_signal: the signal that resets it, or %SDM_SIGNAL_NONE
  * @arch: ELF e_machine of its CPUs, 0 if unknown
+ * @cpus: number of its CPUs, 0 if unknown
  * @credits: signals that it takes before it is busy
  * @action: latest action, see %SDM_PEER_ACTION
  * @mem_offset: offset of its RAM in the window
@@ -92,6 +93,7 @@ struct sdm_peer_status {
 	u32 boot_signal;
 	u32 reset_signal;
 	u32 arch;
+	u32 cpus;
 	u32 credits;
 	u32 action;
 	u64 mem_offset;

@@ -42,6 +42,7 @@ static DEVICE_ATTR_RO(_name)
 
 SDM_PEER_ATTR(generation, link.generation, "%u");
 SDM_PEER_ATTR(arch, arch, "%u");
+SDM_PEER_ATTR(cpus, cpus, "%u");
 SDM_PEER_ATTR(mem_base, mem_base, "%#llx");
 SDM_PEER_ATTR(mem_size, mem_size, "%llu");
 SDM_PEER_ATTR(mem_coherent, mem_coherent, "%llu");
@@ -84,6 +85,7 @@ static struct attribute *sdm_peer_attrs[] = {
 	&dev_attr_state.attr,
 	&dev_attr_generation.attr,
 	&dev_attr_arch.attr,
+	&dev_attr_cpus.attr,
 	&dev_attr_mem_base.attr,
 	&dev_attr_mem_size.attr,
 	&dev_attr_mem_coherent.attr,

@@ -3,6 +3,7 @@
  * The interface of <linux/sdm.h>: sizes, numbers, flags, modes, addresses.
  */
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
@@ -27,7 +28,7 @@ static const struct command {
 	{ "GET_INFO", 0, sizeof(struct sdm_info), -1,
 	  { ZERO(sdm_info, reserved) } },
 	{ "GET_PEER", 1, sizeof(struct sdm_peer_info), -1,
-	  { ZERO(sdm_peer_info, reserved0), ZERO(sdm_peer_info, reserved) } },
+	  { ZERO(sdm_peer_info, reserved) } },
 	{ "SEND", 2, sizeof(struct sdm_send), O_WRONLY,
 	  { ZERO(sdm_send, flags), ZERO(sdm_send, reserved) } },
 	{ "SUBSCRIBE", 3, sizeof(struct sdm_subscribe), O_RDONLY,
@@ -395,12 +396,8 @@ TEST_F(ioctl, output_replaces_input)
 {
 	struct sdm_peer_info clean, peer = { 0 };
 
-	memset(&peer, 0xff, offsetof(struct sdm_peer_info, reserved0));
+	memset(&peer, 0xff, offsetof(struct sdm_peer_info, reserved));
 	peer.peer = 0;
-	peer.mem_offset = ~0ull;
-	peer.mem_size = ~0ull;
-	peer.mem_base = ~0ull;
-	peer.mem_coherent = ~0ull;
 	ASSERT_EQ(0, call(self->fd, SDM_IOC_GET_PEER, &peer));
 	ASSERT_EQ(0, get_peer(self->fd, 0, &clean));
 	EXPECT_EQ(0, memcmp(&clean, &peer, sizeof(peer)));
@@ -418,6 +415,7 @@ TEST_F(ioctl, own_peer)
 	EXPECT_EQ(SDM_NO_SIGNAL, peer.boot_signal);
 	EXPECT_EQ(SDM_NO_SIGNAL, peer.reset_signal);
 	EXPECT_LT(0, peer.credits);
+	EXPECT_EQ(get_nprocs_conf(), peer.cpus);
 	EXPECT_EQ(0, peer.mem_size);
 }
 

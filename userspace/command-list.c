@@ -32,6 +32,15 @@ static const char *signal_text(u32 signal, char text[16])
 	return text;
 }
 
+/* How many CPUs, or a dash. */
+static const char *cpus_text(u32 cpus, char text[16])
+{
+	if (!cpus)
+		return "-";
+	snprintf(text, 16, "%u", cpus);
+	return text;
+}
+
 static void size_text(char *text, size_t length, u64 size)
 {
 	if (size && !(size & ((1 << 20) - 1)))
@@ -59,7 +68,7 @@ static void print_device(const struct device *device)
 	}
 	if (info->error_count)
 		printf(", %u access errors", info->error_count);
-	puts("\n  ID STATE      LINK     DRIVER ARCH       SIGNALS BOOT RESET MEMORY");
+	puts("\n  ID STATE      LINK     DRIVER ARCH       CPUS SIGNALS BOOT RESET MEMORY");
 }
 
 static const char *link_text(const struct sdm_peer_info *peer, char text[16])
@@ -75,13 +84,13 @@ static const char *link_text(const struct sdm_peer_info *peer, char text[16])
 static void print_peer(const struct sdm_peer_info *peer)
 {
 	char boot[16], reset[16], link[16], size[32], arch[MACHINE_TEXT];
-	char coherent[32];
+	char coherent[32], cpus[16];
 
-	printf("%4u %-10s %-8s %-6s %-10s %7u %4s %5s ", peer->peer,
+	printf("%4u %-10s %-8s %-6s %-10s %4s %7u %4s %5s ", peer->peer,
 	       state_name(peer->state), link_text(peer, link),
 	       peer->flags & SDM_PEER_FLAG_DRIVER ? "yes" : "no",
-	       machine_name(peer->arch, arch), peer->num_signals,
-	       signal_text(peer->boot_signal, boot),
+	       machine_name(peer->arch, arch), cpus_text(peer->cpus, cpus),
+	       peer->num_signals, signal_text(peer->boot_signal, boot),
 	       signal_text(peer->reset_signal, reset));
 	if (!peer->mem_size) {
 		puts("-");
@@ -140,6 +149,10 @@ static void json_peer(const struct sdm_peer_info *peer)
 	json_bool("driver", peer->flags & SDM_PEER_FLAG_DRIVER);
 	json_number("generation", peer->generation);
 	json_string("arch", machine_name(peer->arch, arch));
+	if (peer->cpus)
+		json_number("cpus", peer->cpus);
+	else
+		json_null("cpus");
 	json_number("signals", peer->num_signals);
 	json_number("credits", peer->credits);
 	json_signal("boot_signal", peer->boot_signal);

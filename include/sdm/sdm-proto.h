@@ -64,7 +64,7 @@ struct sdm_proto_hello {
 	uint32_t features;	/* offered; none defined */
 	uint32_t id;		/* wanted ID, or SDM_PROTO_ID_ANY */
 	uint32_t arch;		/* ELF e_machine of the CPUs, 0 unknown */
-	uint32_t reserved;	/* zero */
+	uint32_t cpus;		/* number of CPUs, 0 unknown */
 };
 
 struct sdm_proto_welcome {

@@ -352,6 +352,8 @@
 #define SDM_PEER_TAKEN_LO		0x48
 #define SDM_PEER_TAKEN_HI		0x4c
 #define SDM_MAX_REPORTED		64
+/* Number of its CPUs, 0 if unknown: a slave does not know its master's. */
+#define SDM_PEER_CPUS			0x50
 
 /*
  * Payload of the boot signal, addresses as the slave's CPU sees them:

@@ -133,7 +133,7 @@ enum sdm_peer_flags {
  * @arch: ELF e_machine of its CPUs, 0 if unknown
  * @generation: number of the connection, changes with each new one
  * @credits: signals that it takes before senders have to wait
- * @reserved0: zero
+ * @cpus: number of its CPUs, 0 if unknown
  * @mem_offset: offset of its RAM in the window, bytes
  * @mem_size: size of its RAM that can be accessed, bytes; 0 if none
  * @mem_base: where its own CPUs see that RAM
@@ -151,7 +151,7 @@ struct sdm_peer_info {
 	__u32 arch;
 	__u32 generation;
 	__u32 credits;
-	__u32 reserved0;
+	__u32 cpus;
 	__aligned_u64 mem_offset;
 	__aligned_u64 mem_size;
 	__aligned_u64 mem_base;

@@ -10,6 +10,7 @@
 #include "hw/core/cpu.h"
 #include "hw/sdm/address.h"
 #include "hw/sdm/boot.h"
+#include "hw/sdm/cpus.h"
 #include "hw/sdm/hostmem-network.h"
 #include "hw/sdm/machine.h"
 #include "migration/misc.h"
@@ -255,6 +256,14 @@ static uint32_t sdm_boot_try(HostMemoryBackend *ram, uint64_t entry,
         sdm_boot_set_started(true);
     }
     return result;
+}
+
+SDMCpus sdm_boot_cpus(void)
+{
+    return (SDMCpus) {
+        .arch = sdm_boot_elf_machine(),
+        .number = first_cpu ? current_machine->smp.cpus : 0,
+    };
 }
 
 uint32_t sdm_boot_start(HostMemoryBackend *ram, uint64_t entry, uint64_t dtb)

@@ -183,7 +183,7 @@ static void local_machine_done(Notifier *notifier, void *data)
                 sdm_core_describe(local->cores[j], local->cores[i]->id,
                                   &signals);
                 sdm_core_peer_up(local->cores[i], local->cores[j]->id,
-                                 sdm_boot_elf_machine(), &signals);
+                                 sdm_boot_cpus(), &signals);
             }
         }
     }

@@ -318,7 +318,7 @@ static void link_up(SignalLink *link)
 
     link->up = true;
     timer_del(link->deadline);
-    sdm_core_peer_up(cs->core, id, multi_socket_peer_arch(link->peer),
+    sdm_core_peer_up(cs->core, id, multi_socket_peer_cpus(link->peer),
                      &link->signals);
     /* What has changed here since HELLO was composed. */
     sdm_core_describe(cs->core, id, &now);

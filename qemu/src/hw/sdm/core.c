@@ -488,10 +488,10 @@ void sdm_core_set_identity(SDMCore *core, uint32_t id, uint32_t num_ids)
     core->id = id;
     core->num_ids = num_ids;
     sdm_core_describe(core, id, &own);
-    sdm_core_peer_up(core, id, sdm_boot_elf_machine(), &own);
+    sdm_core_peer_up(core, id, sdm_boot_cpus(), &own);
 }
 
-void sdm_core_peer_up(SDMCore *core, uint32_t id, uint32_t arch,
+void sdm_core_peer_up(SDMCore *core, uint32_t id, SDMCpus cpus,
                       const struct sdm_proto_signals *signals)
 {
     SDMPeer *peer = &core->peers[id];
@@ -501,7 +501,7 @@ void sdm_core_peer_up(SDMCore *core, uint32_t id, uint32_t arch,
     peer->boot_signal = signals->boot_signal;
     peer->reset_signal = signals->reset_signal;
     peer->credits = signals->credits;
-    peer->arch = arch;
+    peer->cpus = cpus;
     peer->generation++;
     peer->action = 0;
     peer_changed(core, id);

@@ -180,7 +180,7 @@ struct MultiSocketPeer {
      * afterwards.
      */
     uint32_t id;
-    uint32_t arch;
+    SDMCpus cpus;
     void *data[SDM_PROTO_NUM_CHANNELS];
     bool go_on;
 

@@ -224,7 +224,7 @@ static bool master_handshake(MultiSocketPeer *peer, uint32_t *code,
     if (!master_assign_id(ms, hello.id, &peer->id, code, errp)) {
         return false;
     }
-    peer->arch = hello.arch;
+    peer->cpus = (SDMCpus) { .arch = hello.arch, .number = hello.cpus };
     if (!peer_accept_channels(peer, &sections, code, errp)) {
         return false;
     }
@@ -235,7 +235,7 @@ static bool master_handshake(MultiSocketPeer *peer, uint32_t *code,
         .minor = MIN(hello.minor, SDM_PROTO_MINOR),
         .id = peer->id,
         .num_ids = ms->num_ids,
-        .arch = sdm_boot_elf_machine(),
+        .arch = sdm_boot_cpus().arch,
     };
     sdm_proto_add_welcome(out, &welcome);
     peer_describe_channels(peer, out);
@@ -263,12 +263,14 @@ void multi_socket_hello(MultiSocketPeer *peer)
 {
     MultiSocketBackend *ms = peer->ms;
     g_autoptr(GByteArray) out = g_byte_array_new();
+    SDMCpus cpus = sdm_boot_cpus();
     struct sdm_proto_hello hello = {
         .magic = SDM_PROTO_MAGIC,
         .major = SDM_PROTO_MAJOR,
         .minor = SDM_PROTO_MINOR,
         .id = ms->ask_id,
-        .arch = sdm_boot_elf_machine(),
+        .arch = cpus.arch,
+        .cpus = cpus.number,
     };
     struct iovec iov;
 
@@ -319,7 +321,7 @@ static bool slave_handshake(MultiSocketPeer *peer, Error **errp)
     ms->own_id = welcome.id;
     ms->num_ids = welcome.num_ids;
     peer->id = SDM_ID_MASTER;
-    peer->arch = welcome.arch;
+    peer->cpus = (SDMCpus) { .arch = welcome.arch };
     return peer_accept_channels(peer, &sections, &code, errp);
 }
 

@@ -192,9 +192,9 @@ uint32_t multi_socket_peer_id(const MultiSocketPeer *peer)
     return peer->id;
 }
 
-uint32_t multi_socket_peer_arch(const MultiSocketPeer *peer)
+SDMCpus multi_socket_peer_cpus(const MultiSocketPeer *peer)
 {
-    return peer->arch;
+    return peer->cpus;
 }
 
 bool multi_socket_peer_is_established(const MultiSocketPeer *peer)

@@ -122,7 +122,7 @@ const char *sdm_proto_parse_hello(const uint8_t *buf, size_t length,
     hello->features = ldl_le_p(buf + 8);
     hello->id = ldl_le_p(buf + 12);
     hello->arch = ldl_le_p(buf + 16);
-    hello->reserved = ldl_le_p(buf + 20);
+    hello->cpus = ldl_le_p(buf + 20);
 
     if (hello->magic != SDM_PROTO_MAGIC) {
         return "not an SDM peer (bad magic number)";
@@ -329,7 +329,7 @@ void sdm_proto_add_hello(GByteArray *out, const struct sdm_proto_hello *hello)
     add32(out, hello->features);
     add32(out, hello->id);
     add32(out, hello->arch);
-    add32(out, hello->reserved);
+    add32(out, hello->cpus);
 }
 
 void sdm_proto_add_welcome(GByteArray *out,

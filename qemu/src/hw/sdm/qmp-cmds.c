@@ -39,7 +39,8 @@ static SdmPeerInfo *query_peer(const SDMCore *core, uint32_t id)
     info->self = id == core->id;
     info->state = peer->state & SDM_PEER_STATE_MASK;
     info->driver = peer->state & SDM_PEER_STATE_DRIVER;
-    info->arch = peer->arch;
+    info->arch = peer->cpus.arch;
+    info->cpus = peer->cpus.number;
     info->generation = peer->generation;
     info->credits = sdm_core_plain_credits(peer);
     info->sent = peer->sent;
@@ -150,7 +151,7 @@ static SdmLinkInfo *query_link(MultiSocketBackend *ms, uint32_t id)
     if (peer) {
         info->address = g_strdup(multi_socket_peer_name(peer));
         info->has_arch = true;
-        info->arch = multi_socket_peer_arch(peer);
+        info->arch = multi_socket_peer_cpus(peer).arch;
     }
     if (nm) {
         info->memory = query_memory(nm, id);

@@ -117,7 +117,9 @@ static uint32_t read_peer(SDMCore *core, uint32_t id, unsigned field)
     case SDM_PEER_RESET_SIGNAL:
         return peer->reset_signal;
     case SDM_PEER_ARCH:
-        return peer->arch;
+        return peer->cpus.arch;
+    case SDM_PEER_CPUS:
+        return peer->cpus.number;
     case SDM_PEER_GENERATION:
         return peer->generation;
     case SDM_PEER_MEM_OFFSET_LO ... SDM_PEER_MEM_BASE_HI:

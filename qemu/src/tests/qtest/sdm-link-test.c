@@ -61,6 +61,10 @@ static void check_connected(void)
                     ==, 1);
     g_assert_cmpint(get_reg(master, SDM_REG_PEER(2, SDM_PEER_ARCH)), ==,
                     EM_ARM);
+    g_assert_cmpint(get_reg(master, SDM_REG_PEER(2, SDM_PEER_CPUS)), ==, 1);
+    /* Of its master it knows less. */
+    g_assert_cmpint(get_reg(slave, SDM_REG_PEER(2, SDM_PEER_CPUS)), ==, 1);
+    g_assert_cmpint(get_reg(slave, SDM_REG_PEER(0, SDM_PEER_CPUS)), ==, 0);
     g_assert_cmpint(generation(master, 2), ==, 1);
     g_assert_cmpint(peer_credits(master, 2), ==, SLAVE_CREDITS);
     g_assert_cmphex(peer_size(master, 2), ==, SLAVE_SIZE);

@@ -37,6 +37,7 @@ static void check_peer(Machine *m, uint32_t id, uint32_t state)
     g_assert_cmphex(get_reg(m, SDM_REG_PEER(id, SDM_PEER_RESET_SIGNAL)), ==,
                     SDM_SIGNAL_NONE);
     g_assert_cmphex(get_reg(m, SDM_REG_PEER(id, SDM_PEER_ARCH)), ==, EM_ARM);
+    g_assert_cmpint(get_reg(m, SDM_REG_PEER(id, SDM_PEER_CPUS)), ==, 1);
     g_assert_cmphex(get_reg(m, SDM_REG_PEER(id, SDM_PEER_GENERATION)), ==, 1);
     g_assert_cmphex(get_reg64(m, SDM_REG_PEER(id, SDM_PEER_MEM_SIZE_LO)), ==,
                     0);

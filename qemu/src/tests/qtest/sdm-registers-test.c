@@ -66,6 +66,7 @@ static void test_reset_values(void)
     g_assert_cmphex(get_reg(m, SDM_REG_PEER(0, SDM_PEER_RESET_SIGNAL)), ==,
                     SDM_SIGNAL_NONE);
     g_assert_cmphex(get_reg(m, SDM_REG_PEER(0, SDM_PEER_ARCH)), ==, EM_ARM);
+    g_assert_cmpint(get_reg(m, SDM_REG_PEER(0, SDM_PEER_CPUS)), ==, 1);
     g_assert_cmphex(get_reg(m, SDM_REG_PEER(0, SDM_PEER_GENERATION)), ==, 1);
     g_assert_cmphex(get_reg(m, SDM_REG_PEER(0, SDM_PEER_ACTION)), ==, 0);
     g_assert_cmphex(get_reg(m, SDM_REG_PEER(0, SDM_PEER_ERRORS)), ==, 0);

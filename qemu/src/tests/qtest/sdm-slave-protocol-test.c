@@ -257,7 +257,7 @@ static void test_hello(void)
     g_assert_cmphex(hello.features, ==, 0);
     g_assert_cmpint(hello.id, ==, 2);
     g_assert_cmpint(hello.arch, ==, EM_ARM);
-    g_assert_cmpint(hello.reserved, ==, 0);
+    g_assert_cmpint(hello.cpus, ==, 1);
     g_assert_null(sdm_proto_parse_hello_memory(sections.body[1],
                                                sections.length[1], &memory));
     g_assert_cmphex(memory.size, ==, 48 * MiB);

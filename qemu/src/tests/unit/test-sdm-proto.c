@@ -141,7 +141,7 @@ static const uint8_t hello_bytes[] = {
     /* fixed part */
     'S', 'D', 'M', 'P', 0x01, 0x00, 0x34, 0x12,
     0x04, 0x03, 0x02, 0x01, 0x02, 0x00, 0x00, 0x00,
-    0x28, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x28, 0x00, 0x00, 0x00, 0x05, 0x01, 0x00, 0x00,
     /* a section that nobody knows */
     0x77, 0x77, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00,
     0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa,
@@ -178,7 +178,7 @@ static void test_hello(void)
     g_assert_cmphex(hello.features, ==, 0x01020304);
     g_assert_cmphex(hello.id, ==, 2);
     g_assert_cmphex(hello.arch, ==, 0x28);
-    g_assert_cmphex(hello.reserved, ==, 0);
+    g_assert_cmphex(hello.cpus, ==, 0x105);
 
     g_assert_null(sections.body[SDM_PROTO_CHANNEL_LINK]);
     g_assert_true(sections.body[SDM_PROTO_CHANNEL_MEMORY] == hello_bytes + 48);
@@ -533,7 +533,7 @@ static void test_compose_hello(void)
 {
     const struct sdm_proto_hello hello = {
         .magic = SDM_PROTO_MAGIC, .major = 1, .minor = 0x1234,
-        .features = 0x01020304, .id = 2, .arch = 0x28,
+        .features = 0x01020304, .id = 2, .arch = 0x28, .cpus = 0x105,
     };
     const struct sdm_proto_hello_memory mem = {
         .size = 0x1000, .base = 0x40000000, .flags = SDM_PROTO_MEMORY_FD,

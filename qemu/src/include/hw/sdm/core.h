@@ -17,6 +17,7 @@
 #include "qemu/queue.h"
 #include "exec/memory.h"
 #include "sdm/sdm-regs.h"
+#include "hw/sdm/cpus.h"
 #include "hw/sdm/comm.h"
 #include "hw/sdm/signal.h"
 
@@ -43,7 +44,7 @@ typedef struct SDMPeer {
     uint32_t num_signals;
     uint32_t boot_signal;
     uint32_t reset_signal;
-    uint32_t arch;
+    SDMCpus cpus;
     uint32_t generation;
     uint32_t action;
     uint32_t credits;
@@ -140,7 +141,7 @@ uint32_t sdm_core_state(const SDMCore *core);
 void sdm_core_describe(const SDMCore *core, uint32_t id,
                        struct sdm_proto_signals *signals);
 void sdm_core_set_identity(SDMCore *core, uint32_t id, uint32_t num_ids);
-void sdm_core_peer_up(SDMCore *core, uint32_t id, uint32_t arch,
+void sdm_core_peer_up(SDMCore *core, uint32_t id, SDMCpus cpus,
                       const struct sdm_proto_signals *signals);
 void sdm_core_peer_down(SDMCore *core, uint32_t id, bool in_order);
 /* There is no link, but somebody tries to make one. */

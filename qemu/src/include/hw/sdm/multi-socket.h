@@ -17,6 +17,7 @@
 #define HW_SDM_MULTI_SOCKET_H
 
 #include "qom/object.h"
+#include "hw/sdm/cpus.h"
 #include "hw/sdm/proto.h"
 
 #define TYPE_MULTI_SOCKET_BACKEND "multi-socket-backend"
@@ -125,8 +126,8 @@ void multi_socket_peer_unref(MultiSocketPeer *peer);
 
 /* ID of the machine at the other end, 0 for the master. */
 uint32_t multi_socket_peer_id(const MultiSocketPeer *peer);
-/* Instruction set at the other end: ELF e_machine, 0 if unknown. */
-uint32_t multi_socket_peer_arch(const MultiSocketPeer *peer);
+/* What it says of its CPUs. */
+SDMCpus multi_socket_peer_cpus(const MultiSocketPeer *peer);
 /* Main loop: the handshake was completed; not so after a refusal. */
 bool multi_socket_peer_is_established(const MultiSocketPeer *peer);
 /* Address of the other end, for messages. */

@@ -97,6 +97,7 @@ static void send_hello(Input *in, FakePeer *peer, unsigned how)
         .minor = SDM_PROTO_MINOR,
         .id = how & WITH_ID ? input_u8(in) : SDM_PROTO_ID_ANY,
         .arch = EM_ARM,
+        .cpus = 1,
     };
 
     sdm_proto_add_hello(out, &hello);
