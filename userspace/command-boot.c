@@ -180,6 +180,7 @@ static int make_plan(struct boot *boot)
 		.ram_base = boot->peer.mem_base,
 		.ram_size = boot->peer.mem_size,
 		.coherent = boot->peer.mem_coherent,
+		.cpus = boot->peer.cpus,
 		.kernel = &boot->kernel,
 		.image = &boot->image,
 		.dtb = boot->dtb_name ? &boot->dtb : NULL,

@@ -27,6 +27,12 @@ int dtb_grow(struct file *file, const char *bootargs);
 /* The peer's memory is the @size bytes at @base, and nothing else. */
 int dtb_set_memory(struct file *file, u64 base, u64 size);
 
+/*
+ * The peer has @number CPUs: those with higher numbers are not there. With 0
+ * it is not known how many.
+ */
+int dtb_limit_cpus(struct file *file, u32 number);
+
 /* Replace the kernel's command line. */
 int dtb_set_bootargs(struct file *file, const char *bootargs);
 

@@ -148,7 +148,8 @@ int plan_make(struct plan *plan, const struct plan_input *input)
 		return -1;
 
 	if (dtb) {
-		if (dtb_set_memory(dtb, input->ram_base, own_size(input)))
+		if (dtb_set_memory(dtb, input->ram_base, own_size(input)) ||
+		    dtb_limit_cpus(dtb, input->cpus))
 			return -1;
 		if (input->bootargs && dtb_set_bootargs(dtb, input->bootargs))
 			return -1;

@@ -36,6 +36,7 @@ struct plan {
  * @coherent: so many bytes at its end are for what the peer and its master share:
  *	nothing is placed there, and a kernel with a device tree does not learn
  *	of them
+ * @cpus: number of its CPUs, 0 if unknown
  * @kernel: the image's file
  * @image: what is known of it
  * @dtb: device tree, checked and grown, which gets adjusted; or NULL
@@ -48,6 +49,7 @@ struct plan_input {
 	u64 ram_base;
 	u64 ram_size;
 	u64 coherent;
+	u32 cpus;
 	const struct file *kernel;
 	const struct image *image;
 	struct file *dtb;

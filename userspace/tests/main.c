@@ -11,8 +11,8 @@
 #include "types.h"
 
 static const struct test *const groups[] = {
-	number_tests,	 layout_tests, linux_image_tests,
-	elf_image_tests, dtb_tests,    plan_tests,
+	number_tests, layout_tests,   linux_image_tests, elf_image_tests,
+	dtb_tests,    dtb_cpus_tests, plan_tests,
 };
 
 #define NR_GROUPS ARRAY_SIZE(groups)

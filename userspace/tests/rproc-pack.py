@@ -34,6 +34,19 @@ TREE = """
         ranges;
         taken@48000000 { reg = <0 0x48000000 0 0x100000>; };
     };
+    cpus {
+        #address-cells = <1>;
+        #size-cells = <0>;
+        cpu2: cpu@2 { device_type = "cpu"; reg = <2>; intc2: controller { #interrupt-cells = <1>; }; };
+        cpu0: cpu@0 { device_type = "cpu"; reg = <0>; intc0: controller { #interrupt-cells = <1>; }; };
+        cpu1: cpu@1 { device_type = "cpu"; reg = <1>; intc1: controller { #interrupt-cells = <1>; }; };
+        cpu-map {
+            cluster0 { core0 { cpu = <&cpu0>; }; core1 { cpu = <&cpu1>; }; };
+            cluster1 { core0 { cpu = <&cpu2>; }; };
+        };
+    };
+    plic { interrupts-extended = <&intc0 9>, <&intc1 10>, <0xffffffff>, <&intc2 11>; };
+    clint { interrupts-extended = <&intc2 3>; };
 };
 """
 
@@ -199,6 +212,23 @@ def test_tree(work):
     assert not fdtget(packed, "/chosen", "linux,initrd-start")
 
 
+def test_cpus(work):
+    """CPUs that the slave does not have"""
+    kernel = work.file("zImage", zimage())
+    for count in 1, 2, 3, 8:
+        options = ("--cpus", count) if count > 1 else ()
+        elf = work.good("--dtb", work.dtb(), *options, kernel)
+        packed = work.file("packed.dtb", elf.at(elf.notes[NOTE_DTB][0]))
+        for cpu, core in enumerate(("cluster0/core0", "cluster0/core1", "cluster1/core0")):
+            assert (fdtget(packed, f"/cpus/cpu@{cpu}", "reg") == str(cpu)) == (cpu < count)
+            assert bool(fdtget(packed, f"/cpus/cpu-map/{core}", "cpu")) == (cpu < count)
+        assert ("cluster1" in fdtget(packed, "-l", "/cpus/cpu-map")) == (count > 2)
+        interrupts = fdtget(packed, "-t", "x", "/plic", "interrupts-extended").split()[1::2]
+        assert interrupts == {1: ["9"], 2: ["9", "a"]}.get(count, ["9", "a", interrupts[-1]])
+        assert bool(fdtget(packed, "/clint", "interrupts-extended")) == (count > 2)
+    work.bad("at least one CPU", "--dtb", work.dtb(), "--cpus", 0, kernel)
+
+
 def test_dump(work):
     """what to dump"""
     kernel = work.file("zImage", zimage())
@@ -325,8 +355,8 @@ def test_coherent(work):
 
 def main():
     """Runs the tests."""
-    tests = [test_zimage, test_image64, test_tree, test_dump, test_missing, test_no_kernel, test_broken_kernel,
-             test_small_memory, test_coherent]
+    tests = [test_zimage, test_image64, test_tree, test_cpus, test_dump, test_missing, test_no_kernel,
+             test_broken_kernel, test_small_memory, test_coherent]
     failures = 0
     print("TAP version 13")
     for number, test in enumerate(tests, 1):

@@ -18,6 +18,7 @@ extern const struct test layout_tests[];
 extern const struct test linux_image_tests[];
 extern const struct test elf_image_tests[];
 extern const struct test dtb_tests[];
+extern const struct test dtb_cpus_tests[];
 extern const struct test plan_tests[];
 
 /* Note that the running test fails, and go on. */
