@@ -23,6 +23,7 @@ from .rpmsg import Rpmsg, RpmsgDebian, RpmsgDebug, RpmsgShared, RpmsgUnix
 from .rpmsg_linux import RpmsgLinux, RpmsgLinuxDebian, RpmsgLinuxDebug, RpmsgLinuxShared, RpmsgLinuxUnix
 from .rproc import Rproc, RprocDebian, RprocDebug, RprocShared
 from .scenario import BOOT, Scenario
+from .smp import Smp
 
 # The prompt of the guests' shell, which asks for the cursor's position
 PROMPT = r"\nmaster:\S* # (\x1b\[6n)?$|\nmaster:\S*# (\x1b\[6n)?$"
@@ -867,8 +868,8 @@ class PlainDebug(Plain):
         self.chaos(master, slave)
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, IsaArm, IsaArm64, IsaRiscv64, BareMetal, Hosts, Mailbox, Rproc, RprocShared,
-             Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix, RpmsgLinuxShared, Two, Mixed, NoLimit, Unix,
-             Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian, RprocDebian,
-             RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug, MailboxDebug, RprocDebug,
-             RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, IsaArm, IsaArm64, IsaRiscv64, Smp, BareMetal, Hosts, Mailbox, Rproc,
+             RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix, RpmsgLinuxShared, Two, Mixed,
+             NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian,
+             RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug, MailboxDebug,
+             RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
