@@ -441,6 +441,39 @@ class Tls(OtherWay):
         self.test(master, "signals", NO_PAIR)
 
 
+class SlaveArm64(Slave):
+    """The tests of "slave" with 64-bit Arm machines."""
+
+    name = "slave-arm64"
+    kernel = "arm64"
+    allowed_skips = (*Slave.allowed_skips, "only Arm has Thumb instructions")
+
+
+class SlaveRiscv64(Slave):
+    """The tests of "slave" with RISC-V machines."""
+
+    name = "slave-riscv64"
+    kernel = "riscv64"
+    allowed_skips = (*Slave.allowed_skips, "only Arm has Thumb instructions")
+
+    def in_reset(self, master):
+        """What the CPU is like when it starts is to be seen without firmware."""
+        self.left_out = ("boot",)
+        super().in_reset(master)
+        self.left_out = ()
+        slave = self.machines[1]
+        slave.stop()
+        options = list(slave.options)
+        slave.options += ["-bios", "none"]
+        slave.start()
+        self.probe("without firmware: the slave is there", master, "wait 1 reset", "OK")
+        self.test(master, "boot")
+        slave.stop()
+        slave.options = options
+        slave.start()
+        self.probe("with firmware: the slave is there", master, "wait 1 reset", "OK")
+
+
 class Plain(OtherWay):
     """A master without the bulk transfer engine: loads and stores alone."""
 
@@ -868,8 +901,9 @@ class PlainDebug(Plain):
         self.chaos(master, slave)
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, IsaArm, IsaArm64, IsaRiscv64, Smp, BareMetal, Hosts, Mailbox, Rproc,
-             RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix, RpmsgLinuxShared, Two, Mixed,
-             NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign, Debian, MailboxDebian,
-             RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug, MailboxDebug,
-             RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, SlaveArm64, SlaveRiscv64, IsaArm, IsaArm64, IsaRiscv64, Smp, BareMetal, Hosts,
+             Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix, RpmsgLinuxShared,
+             Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign, Debian,
+             MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug,
+             MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug,
+             ModulesDebug]
