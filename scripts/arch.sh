@@ -49,6 +49,7 @@ arch_of_kernel()
 {
 	case $1 in
 	small | debug | debug-rproc | armmp) echo arm ;;
+	debug-arm64) echo arm64 ;;
 	*) echo "$1" ;;
 	esac
 }

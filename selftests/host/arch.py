@@ -47,4 +47,5 @@ def arch(name):
 
 def arch_of_kernel(kernel):
     """The instruction set of a kernel that scripts/guest-kernel knows."""
-    return arch(kernel if kernel in NAMES else "arm")
+    name = kernel.removeprefix("debug-")
+    return arch(name if name in NAMES else "arm")

@@ -32,6 +32,8 @@ PROMPT = r"\nmaster:\S* # (\x1b\[6n)?$|\nmaster:\S*# (\x1b\[6n)?$"
 # What is left out where there is nothing to do it with
 NO_PAIR = "-F back_pressure -V pair_down -V pair_up"
 NO_SLAVE = "-F flood -V slave"
+# Why a test is skipped on other machines than 32-bit Arm
+NO_THUMB = "only Arm has Thumb instructions"
 
 
 def port_is_taken(port):
@@ -446,7 +448,7 @@ class SlaveArm64(Slave):
 
     name = "slave-arm64"
     kernel = "arm64"
-    allowed_skips = (*Slave.allowed_skips, "only Arm has Thumb instructions")
+    allowed_skips = (*Slave.allowed_skips, NO_THUMB)
 
 
 class SlaveRiscv64(Slave):
@@ -454,7 +456,7 @@ class SlaveRiscv64(Slave):
 
     name = "slave-riscv64"
     kernel = "riscv64"
-    allowed_skips = (*Slave.allowed_skips, "only Arm has Thumb instructions")
+    allowed_skips = (*Slave.allowed_skips, NO_THUMB)
 
     def in_reset(self, master):
         """What the CPU is like when it starts is to be seen without firmware."""
@@ -641,6 +643,15 @@ class Debug(Slave):
     def last(self, master, slave):
         self.chaos(master, slave)
         self.no_leaks(master)
+
+
+class DebugArm64(Debug):
+    """"debug" with 64-bit machines; only if it is named."""
+
+    name = "debug-arm64"
+    kernel = "debug-arm64"
+    only_by_name = True
+    allowed_skips = (*Slave.allowed_skips, NO_THUMB)
 
 
 class ModulesDebug(Slave):
@@ -905,5 +916,5 @@ SCENARIOS = [Self, Pair, Verbatim, Slave, SlaveArm64, SlaveRiscv64, IsaArm, IsaA
              Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix, RpmsgLinuxShared,
              Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign, Debian,
              MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug,
-             MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug,
-             ModulesDebug]
+             DebugArm64, MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug,
+             FaultsDebug, ModulesDebug]
