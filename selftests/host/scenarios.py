@@ -16,6 +16,7 @@ from .hosts import Hosts
 from .isa import IsaArm, IsaArm64, IsaRiscv64
 from .ktap import Result
 from .machine import PATIENCE, TypedMachine
+from .many import Many, Many64
 from .mailbox import Mailbox, MailboxDebian, MailboxDebug
 from .pressure import Pressure
 from .rounds import Faults, FaultsDebug
@@ -914,7 +915,7 @@ class PlainDebug(Plain):
 
 SCENARIOS = [Self, Pair, Verbatim, Slave, SlaveArm64, SlaveRiscv64, IsaArm, IsaArm64, IsaRiscv64, Smp, BareMetal, Hosts,
              Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix, RpmsgLinuxShared,
-             Two, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign, Debian,
-             MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug,
-             DebugArm64, MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug,
-             FaultsDebug, ModulesDebug]
+             Two, Many, Many64, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign,
+             Debian, MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian,
+             Debug, DebugArm64, MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug,
+             SharedDebug, FaultsDebug, ModulesDebug]
