@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Machines of different instruction sets: each as a master of a slave of each."""
 
+import os
+import time
+
 from .arch import NAMES
 from .machine import Failure
+from .monitor import Monitor
 from .scenario import Scenario
 
 # The kernels of guest-kernel that are small
@@ -25,6 +29,7 @@ class Isa(Scenario):
         self.kit.add_to_master([file for name, kit in kits.items() for file in kit.boot_files(f"/root/{name}")])
         address = self.address()
         master = self.master(address, slaves=3, memory=self.memory, window=768, limit=False)
+        master.options += Monitor.options_of(self.monitor_path)
         slaves = {name: self.slave(address, IDS[name], memory=256, isa=kits[name].arch) for name in NAMES}
         self.start_master(master)
         for slave in slaves.values():
@@ -35,10 +40,16 @@ class Isa(Scenario):
         for name, slave in slaves.items():
             self.one(master, slave, name)
         self.expect("all are told apart", master, "./sdm-test -l", "(?s) Arm .* AArch64 .* RISC-V ")
+        self.waits(master, slaves.values())
         self.run_together(master, [(f"{name}:", f"SDM_ROUNDS_PERCENT=10 SDM_PEER={IDS[name]}", "ordering", "")
                                    for name in NAMES], 600)
         for name, slave in slaves.items():
             self.again(master, slave, name)
+
+    @property
+    def monitor_path(self):
+        """The socket of the master's monitor."""
+        return os.path.join(self.directory, "monitor")
 
     def window_place(self, master):
         """Where the window is."""
@@ -51,6 +62,30 @@ class Isa(Scenario):
         other = NAMES[IDS[name] % len(NAMES)]
         self.expect(f"{name}: a kernel for {other} is refused", master,
                     f"./sdm-test -b 0 {IDS[name]} /root/{other}/Image /root/{other}/test.dtb", "is for", None)
+
+    def waits(self, master, slaves):
+        """While a CPU waits for slaves that hang, its machine does not: the monitor answers."""
+        # The memory of the one that came first
+        address = master.get("cat /sys/bus/sdm/devices/sdm0/window_base")
+        monitor = Monitor(self.monitor_path)
+        for slave in slaves:
+            slave.pause()
+        try:
+            master.begin(f"read begin _ </proc/uptime; devmem {address} 32; read end _ </proc/uptime; "
+                         "echo from $begin to $end")
+            # With an answer that comes too late the load fails, all ones: it waits no longer than 5 s.
+            for _ in range(6):
+                time.sleep(0.25)
+                monitor.command("query-status")
+        finally:
+            for slave in slaves:
+                slave.resume()
+            monitor.close()
+        _, output = master.finish()
+        words = output.split()
+        self.check("a load waits for a slave that hangs, the monitor does not wait for it",
+                   len(words) == 5 and words[0].startswith("0x") and words[0] != "0xFFFFFFFF" and
+                   float(words[4]) - float(words[2]) > 0.5, output)
 
     def one(self, master, slave, name):
         """Boots a slave, and uses it."""

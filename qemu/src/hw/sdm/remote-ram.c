@@ -247,40 +247,21 @@ static uint32_t remote_load(SDMRemoteRAM *ram, hwaddr addr, unsigned size,
 }
 
 /*
- * Let others have the BQL while a CPU waits. A device that accesses memory
- * keeps it: its state must not change under its hands. It waits no longer
- * than a CPU, and no answer needs the BQL.
+ * A CPU comes here without the BQL, which others can have while it waits. A
+ * device that accesses memory has it and keeps it: its state must not change
+ * under its hands. It waits no longer than a CPU, and no answer needs the BQL.
  */
-static bool drop_bql(MemTxAttrs attrs)
-{
-    bool drop = bql_locked() && !attrs.unspecified;
-
-    if (drop) {
-        bql_unlock();
-    }
-    return drop;
-}
-
-static void retake_bql(bool dropped)
-{
-    if (dropped) {
-        bql_lock();
-    }
-}
-
 static MemTxResult remote_ram_read(void *opaque, hwaddr addr, uint64_t *value,
                                    unsigned size, MemTxAttrs attrs)
 {
     SDMRemoteRAM *ram = opaque;
     MemTxResult result = MEMTX_OK;
-    bool dropped = drop_bql(attrs);
     uint32_t cause = remote_load(ram, addr, size, value);
 
     if (cause) {
         *value = ~0ull;
         result = remote_ram_error(ram, addr, false, cause);
     }
-    retake_bql(dropped);
     return result;
 }
 
@@ -294,13 +275,10 @@ static MemTxResult remote_ram_write(void *opaque, hwaddr addr, uint64_t value,
     stn_le_p(data, size, value);
     ret = multi_socket_peer_post_write(ram->peer, addr, data, size);
     if (ret == -EAGAIN) {
-        bool dropped = drop_bql(attrs);
-
         sdm_kick_begin_wait();
         ret = multi_socket_peer_post_write_wait(ram->peer, addr, data, size,
                                                 ram->timeout_ms);
         sdm_kick_end_wait();
-        retake_bql(dropped);
     }
     return ret ? remote_ram_error(ram, addr, true, error_cause(ret)) :
                  MEMTX_OK;
@@ -498,6 +476,7 @@ SDMRemoteRAM *sdm_remote_ram_new(Object *owner, uint64_t size,
     if (fd < 0) {
         memory_region_init_io(&ram->mr, OBJECT(ram), &remote_ram_ops, ram,
                               name, size);
+        ram->mr.lockless_io = true;
         if (coherent && !remote_ram_add_island(ram, errp)) {
             object_unref(OBJECT(ram));
             return NULL;
