@@ -7,6 +7,7 @@
 
 CONFIG_RISCV_VIRT=y
 CONFIG_SDM=y
+CONFIG_SDM_PCI=y
 CONFIG_VIRTIO_BLK=y
 # The board's only serial port is the console.
 CONFIG_VIRTIO_SERIAL=y
