@@ -6,19 +6,22 @@
 # The variables below are for the scripts that read this file.
 # shellcheck disable=SC2034
 
-architectures="arm arm64 riscv64"
+architectures="arm arm64 riscv64 x86_64"
 
 # arch_use ARCHITECTURE: sets
 #   arch            its name, as Debian's packages of the tools have it without "hf"
 #   linux_arch      the kernel's name for it (ARCH=)
-#   CROSS_COMPILE   the prefix of its compiler; for what is not arm taken from CROSS_COMPILE_ARM64, ..._RISCV64
+#   CROSS_COMPILE   the prefix of its compiler; for what is not arm taken from CROSS_COMPILE_ARM64, ..._RISCV64, ..._X86_64
 #   debian_arch     the name of Debian's port
 #   kernel_image    the file that is booted, in arch/$linux_arch/boot of a kernel's build directory
 #   qemu_program    what emulates it
+#   qemu_machine    the board
 #   qemu_cpu        options that make the machine one of this instruction set
-#   slave_dtb       the device tree of its slaves, in build/dts
+#   sdm_device      the SDM of its masters: sdm-platform or sdm-pci
+#   slave_dtb       the device tree of its slaves, in build/dts; none: its machines cannot be slaves
 arch_use()
 {
+	qemu_machine=virt sdm_device=sdm-platform
 	case $1 in
 	arm)
 		linux_arch=arm debian_arch=armhf kernel_image=zImage
@@ -39,6 +42,13 @@ arch_use()
 		qemu_program=qemu-system-riscv64 qemu_cpu=
 		slave_dtb=slave-riscv64.dtb
 		;;
+	x86_64)
+		linux_arch=x86_64 debian_arch=amd64 kernel_image=bzImage
+		CROSS_COMPILE=$cross_compile_x86_64
+		# The firmware would look for a disc in the default drive for half a minute.
+		qemu_program=qemu-system-x86_64 qemu_machine=q35 qemu_cpu=-nodefaults
+		sdm_device=sdm-pci slave_dtb=
+		;;
 	*) die "$1 is none of the instruction sets: $architectures" ;;
 	esac
 	arch=$1
@@ -55,3 +65,9 @@ arch_of_kernel()
 }
 
 cross_compile_arm=$CROSS_COMPILE
+# This machine's own compiler, where it is one.
+if [ "$(uname -m)" = x86_64 ]; then
+	cross_compile_x86_64=${CROSS_COMPILE_X86_64-}
+else
+	cross_compile_x86_64=${CROSS_COMPILE_X86_64-x86_64-linux-gnu-}
+fi
