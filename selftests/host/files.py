@@ -116,7 +116,7 @@ class Kit:
     What master and slave of one kind of kernel boot from: a copy, which stays as it is while others build.
 
     kernel, master_initrd       for the master
-    slave.dtb etc.              are in the master's /root, for its slaves
+    slave.dtb etc.              are in the master's /root, for its slaves, if these can be of the same kind
     """
 
     def __init__(self, kernel):
@@ -127,14 +127,20 @@ class Kit:
         self.directory = os.path.join(OUTPUT, "files-" + kernel)
         shutil.rmtree(self.directory, ignore_errors=True)
         os.makedirs(self.directory)
-        for name in (image, "master.cpio.gz", f"slave-{image}", "slave.cpio.gz", "slave.dtb", "sdm-test"):
+        has_slaves = bool(self.arch.slave_dtb)
+        of_slaves = (f"slave-{image}", "slave.cpio.gz", "slave.dtb") if has_slaves else ()
+        for name in (image, "master.cpio.gz", *of_slaves, "sdm-test"):
             shutil.copy(os.path.join(images, name), self.directory)
         self.tests, self.helpers = build_tests(self.arch)
         self.name = kernel
         self.kernel = self.path(image)
-        build_slave_dtb(self.path("test.dtb"), self.arch)
-        apply_overlay(self.path("test.dtb"), "mailbox-test-slave.dtso", self.path("mailbox.dtb"))
-        self._make_slave()
+        # What a master boots slaves of the same kind with
+        self.for_slaves = []
+        if has_slaves:
+            build_slave_dtb(self.path("test.dtb"), self.arch)
+            apply_overlay(self.path("test.dtb"), "mailbox-test-slave.dtso", self.path("mailbox.dtb"))
+            self._make_slave()
+            self.for_slaves = ["test.dtb", "mailbox.dtb", "test-initrd"]
         self._make_master()
 
     def remove(self):
@@ -201,9 +207,8 @@ class Kit:
             cpio.file("/tests/" + os.path.basename(path), path)
         cpio.file("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
         cpio.file("/kselftest/ktap_helpers.sh", self.helpers)
-        for name in ("test.dtb", "mailbox.dtb"):
+        for name in self.for_slaves:
             cpio.file("/root/" + name, self.path(name))
-        cpio.file("/root/test-initrd", self.path("test-initrd"))
         for path, source in additions:
             cpio.file(path, source)
         self.master_initrd = self._write("test-master.cpio.gz", self.read("master.cpio.gz"), cpio.compressed())

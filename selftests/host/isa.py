@@ -3,10 +3,12 @@
 """Machines of different instruction sets: each as a master of a slave of each."""
 
 import os
+import platform
 import time
 
 from .arch import NAMES
-from .machine import Failure
+from .ktap import Result
+from .machine import Failure, ScriptMachine
 from .monitor import Monitor
 from .scenario import Scenario
 
@@ -23,12 +25,13 @@ class Isa(Scenario):
     allowed_skips = ("all slaves are connected", "the window has no free part")
     # Of the master, in MiB
     memory = 1024
+    window = 768
 
     def run(self):
         kits = {name: self.kits[kernel] for name, kernel in KERNELS.items()}
         self.kit.add_to_master([file for name, kit in kits.items() for file in kit.boot_files(f"/root/{name}")])
         address = self.address()
-        master = self.master(address, slaves=3, memory=self.memory, window=768, limit=False)
+        master = self.make_master(address)
         master.options += Monitor.options_of(self.monitor_path)
         slaves = {name: self.slave(address, IDS[name], memory=256, isa=kits[name].arch) for name in NAMES}
         self.start_master(master)
@@ -51,10 +54,19 @@ class Isa(Scenario):
         """The socket of the master's monitor."""
         return os.path.join(self.directory, "monitor")
 
+    def make_master(self, address):
+        """The master, not started yet."""
+        return self.master(address, slaves=len(NAMES), memory=self.memory, window=self.window, limit=False)
+
+    def expected_window(self, master):
+        """The address of the window: behind the RAM."""
+        del master
+        return self.kit.arch.ram + (self.memory - self.window << 20)
+
     def window_place(self, master):
         """Where the window is."""
         base = int(master.get("cat /sys/bus/sdm/devices/sdm0/window_base"), 0)
-        expected = self.kit.arch.ram + (self.memory - 768 << 20)
+        expected = self.expected_window(master)
         self.check("the window is where it should be", base == expected, f"{base:#x}, not {expected:#x}")
 
     def wrong_kernel(self, master, name):
@@ -95,6 +107,7 @@ class Isa(Scenario):
         self.step(f"{name}: boots", self.boot_slave, master, slave, number, BOOT.format(id=number, name=name))
         self.expect(f"{name}: is what it should be", slave, "uname -m", f"^{slave.isa.machine}$")
         self.probe(f"{name}: answers", master, f"ask {number}", "OK")
+        self.expect(f"{name}: knows what its master is", slave, "sdm-test -l", f"^ +0 .* {self.kit.arch.tool_name} ")
         environment = f"SDM_ROUNDS_PERCENT=10 SDM_PEER={number}"
         few = "-F flood -F back_pressure -V pair_down -V pair_up -t payload -t order"
         for program, arguments in (("window", "-F whole -T large_copies"), ("signals", few),
@@ -138,3 +151,66 @@ class IsaRiscv64(Isa):
 
     name = "isa-riscv64"
     kernel = "riscv64"
+
+
+class IsaX86(Isa):
+    """A PC as master, its SDM and its window on PCI, with a slave of each instruction set."""
+
+    name = "isa-x86_64"
+    only_by_name = True
+    kernel = "x86_64"
+    memory = 1536
+    window = 1024
+    accelerator = ()
+
+    def make_master(self, address):
+        """As a user does it."""
+        options = dict(option.split("=") for option in address.split(","))
+        master = ScriptMachine(self, "master", [
+            "run-master", "--arch", self.kit.arch.name, "--listen", f"{options['host']}:{options['port']}",
+            "--memory", f"{self.memory}M", "--shared-size", f"{self.window}M", "--num-slaves", str(len(NAMES)),
+            "--kernel", self.kit.kernel, "--initrd", self.kit.master_initrd, "--append", "panic_on_warn=1 panic=-1"],
+                               self.kit.arch)
+        master.options += self.accelerator
+        return master
+
+    def expected_window(self, master):
+        """It is BAR 2 of the device."""
+        return int(master.get("sed -n 3p /sys/bus/pci/drivers/sdm-pci/0*/resource").split()[0], 0)
+
+
+class Kvm(IsaX86):
+    """The same by KVM, where that runs Linux."""
+
+    name = "kvm"
+    accelerator = ("-accel", "kvm", "-cpu", "host")
+    # Seconds until the first message of a kernel, which comes at once
+    limit = 15
+
+    def run(self):
+        reason = self.why_not()
+        if reason:
+            self.report.result(self.name, Result("all", "skip", reason))
+            return
+        super().run()
+
+    def why_not(self):
+        """Why this is not possible here, or None. That there is a /dev/kvm does not say that it works."""
+        if platform.machine() != self.kit.arch.machine:
+            return f"this host is no {self.kit.arch.machine}"
+        if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+            return "no /dev/kvm for this user"
+        trial = self.machine("trial", ["-M", "q35", *self.kit.arch.cpu, *self.accelerator, "-m", "512M",
+                                       "-kernel", self.kit.kernel, "-append", "console=ttyS0 panic=-1"])
+        trial.start()
+        try:
+            trial.wait_console("Linux version", self.limit)
+        except Failure:
+            if not trial.is_running():
+                return f"QEMU does not start with KVM: {' '.join(trial.messages().split())[-200:]}"
+            return f"/dev/kvm does not run Linux here: no word of it in {self.limit} s"
+        finally:
+            trial.stop()
+            # Whatever it says of itself is no failure.
+            self.machines.remove(trial)
+        return None

@@ -13,7 +13,7 @@ import time
 from .bare_metal import BareMetal
 from .console import splats
 from .hosts import Hosts
-from .isa import IsaArm, IsaArm64, IsaRiscv64
+from .isa import IsaArm, IsaArm64, IsaRiscv64, IsaX86, Kvm
 from .ktap import Result
 from .machine import PATIENCE, TypedMachine
 from .many import Many, Many64
@@ -913,9 +913,9 @@ class PlainDebug(Plain):
         self.chaos(master, slave)
 
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, SlaveArm64, SlaveRiscv64, IsaArm, IsaArm64, IsaRiscv64, Smp, BareMetal, Hosts,
-             Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix, RpmsgLinuxShared,
-             Two, Many, Many64, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure, Faults, Foreign,
-             Debian, MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian,
-             Debug, DebugArm64, MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug,
-             SharedDebug, FaultsDebug, ModulesDebug]
+SCENARIOS = [Self, Pair, Verbatim, Slave, SlaveArm64, SlaveRiscv64, IsaArm, IsaArm64, IsaRiscv64, IsaX86, Kvm, Smp,
+             BareMetal, Hosts, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix,
+             RpmsgLinuxShared, Two, Many, Many64, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure,
+             Faults, Foreign, Debian, MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian,
+             PlainDebian, SharedDebian, Debug, DebugArm64, MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug,
+             UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
