@@ -10,6 +10,7 @@ from .arch import NAMES
 from .ktap import Result
 from .machine import Failure, ScriptMachine
 from .monitor import Monitor
+from .pci import window_bar
 from .scenario import Scenario
 
 # The kernels of guest-kernel that are small
@@ -175,8 +176,7 @@ class IsaX86(Isa):
         return master
 
     def expected_window(self, master):
-        """It is BAR 2 of the device."""
-        return int(master.get("sed -n 3p /sys/bus/pci/drivers/sdm-pci/0*/resource").split()[0], 0)
+        return window_bar(master)
 
 
 class Kvm(IsaX86):

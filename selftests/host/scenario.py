@@ -62,9 +62,13 @@ class Scenario:
         return Machine(self, name, options, isa or self.kit.arch)
 
     def master(self, address, slaves=2, memory=1024, window=512, limit=True, append="", kit=None, device="",
-               backend="", options=()):
-        """Adds a master with a window."""
+               backend="", options=(), sdm="sdm-platform"):
+        """Adds a master with a window, which is behind the RAM or in the device on PCI."""
         kit = kit or self.kit
+        if sdm == "sdm-pci":
+            memory -= window
+            limit = False
+            backend += ",window=pci"
         limit = f"mem={memory - window}M " if limit else ""
         return self.machine("master", [
             "-kernel", kit.kernel, "-initrd", kit.master_initrd, "-M", "virt", *kit.arch.cpu, "-m", f"{memory}M",
@@ -72,7 +76,7 @@ class Scenario:
             "-object", f"memory-backend-network,id=mem,size={memory}M,shared-size={window}M,socket=sock,master"
             f"{backend}",
             "-object", "sdm-communication-socket,id=scomm,socket=sock",
-            "-device", f"sdm-platform,comm=scomm,master,num-slaves={slaves}{device}",
+            "-device", f"{sdm},comm=scomm,master,num-slaves={slaves}{device}",
             "-append", f"{limit}panic_on_warn=1 panic=-1 kunit.enable=1 {append}", "-numa", "node,memdev=mem",
             *options], kit.arch)
 

@@ -18,6 +18,7 @@ from .ktap import Result
 from .machine import PATIENCE, TypedMachine
 from .many import Many, Many64
 from .mailbox import Mailbox, MailboxDebian, MailboxDebug
+from .pci import PciDebian
 from .pressure import Pressure
 from .rounds import Faults, FaultsDebug
 from .rpmsg import Rpmsg, RpmsgDebian, RpmsgDebug, RpmsgShared, RpmsgUnix
@@ -916,6 +917,6 @@ class PlainDebug(Plain):
 SCENARIOS = [Self, Pair, Verbatim, Slave, SlaveArm64, SlaveRiscv64, IsaArm, IsaArm64, IsaRiscv64, IsaX86, Kvm, Smp,
              BareMetal, Hosts, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix,
              RpmsgLinuxShared, Two, Many, Many64, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure,
-             Faults, Foreign, Debian, MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian,
+             Faults, Foreign, Debian, PciDebian, MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian,
              PlainDebian, SharedDebian, Debug, DebugArm64, MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug,
              UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
