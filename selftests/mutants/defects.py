@@ -73,6 +73,8 @@ DEFECTS = [
     Defect("failed stores are not told", HW + "remote-ram.c",
            "return ret ? remote_ram_error(ram, addr, true, error_cause(ret)) :\n                 MEMTX_OK;",
            "return MEMTX_OK;", "qtest sdm-timeout-test"),
+    Defect("a CPU that waits has the BQL", HW + "remote-ram.c", "lockless_io = true;", "lockless_io = false;",
+           "guests isa-riscv64"),
     Defect("slaves overlap by a byte", HW + "window-map.c",
            "ranges_overlap(offset, size, map->slots[i].offset,",
            "ranges_overlap(offset, size - 1, map->slots[i].offset,",
