@@ -61,7 +61,7 @@ struct sdm_proto_hello {
 	uint32_t magic;		/* SDM_PROTO_MAGIC */
 	uint16_t major;		/* must be the master's */
 	uint16_t minor;		/* the lower one of both counts */
-	uint32_t features;	/* offered; none defined */
+	uint32_t features;	/* offered, SDM_PROTO_FEATURE_* */
 	uint32_t id;		/* wanted ID, or SDM_PROTO_ID_ANY */
 	uint32_t arch;		/* ELF e_machine of the CPUs, 0 unknown */
 	uint32_t cpus;		/* number of CPUs, 0 unknown */
@@ -76,6 +76,9 @@ struct sdm_proto_welcome {
 	uint32_t num_ids;	/* valid IDs are 0..num_ids-1 */
 	uint32_t arch;		/* of the master's CPUs */
 };
+
+/* Slaves learn of each other, and send each other signals by their master. */
+#define SDM_PROTO_FEATURE_PEERS		0x00000001
 
 /* Reasons of a REJECT. */
 #define SDM_REJECT_VERSION		1 /* protocol versions do not fit */
@@ -215,7 +218,29 @@ struct sdm_proto_mem {
 #define SDM_PROTO_STATE			0x0202
 /* slave -> master: a hardware action ended: arg the result, tag the signal. */
 #define SDM_PROTO_ACTION		0x0203
+/*
+ * With SDM_PROTO_FEATURE_PEERS.
+ *
+ * master -> slave: struct sdm_proto_peer: another slave has come.
+ */
+#define SDM_PROTO_PEER			0x0204
+/*
+ * master -> slave: tag the ID of another slave, arg its state: as in STATE, or
+ * SDM_PEER_ABSENT or SDM_PEER_LOST when it has gone.
+ */
+#define SDM_PROTO_PEER_STATE		0x0205
+/*
+ * either way: struct sdm_proto_peer_credit: a slave lets another one send it more
+ * signals. All credits between slaves come by such frames, the first ones as
+ * the answer to PEER.
+ */
+#define SDM_PROTO_PEER_CREDIT		0x0206
 
+/*
+ * The tag of its frame is zero. That of a signal from a slave to another one is
+ * the receiver's `epoch`: what was meant for an earlier machine of the same ID is
+ * dropped by the master.
+ */
 struct sdm_proto_signal {
 	uint32_t source;	/* ID of the sender */
 	uint32_t dest;		/* ID of the receiver */
@@ -226,6 +251,24 @@ struct sdm_proto_signal {
 
 /* Tell at once, by a CREDIT, when it has been taken. */
 #define SDM_PROTO_SIGNAL_REPORT		0x00000001
+
+struct sdm_proto_peer {
+	uint32_t id;
+	uint32_t epoch;		/* of its connection, not zero */
+	uint32_t num_signals;	/* as in struct sdm_proto_signals */
+	uint32_t boot_signal;	/* not for other slaves to send */
+	uint32_t reset_signal;
+	uint32_t state;
+	uint32_t arch;		/* as in struct sdm_proto_hello */
+	uint32_t cpus;
+};
+
+struct sdm_proto_peer_credit {
+	uint32_t id;		/* whom the sender of the frame lets, or who lets */
+	uint32_t epoch;		/* that of this slave's connection */
+	uint32_t credits;	/* 1..SDM_PROTO_MAX_CREDITS */
+	uint32_t taken;		/* as the tag of CREDIT */
+};
 
 /*
  * State word: what a machine says of itself. The numbers are those of

@@ -44,6 +44,7 @@ class Many(Scenario):
         self.boot_all(master, slaves)
         self.memories(master)
         self.answers("all answer", master, slaves)
+        self.between(slaves)
         self.come_and_go(master, slaves)
         self.answers("all answer in the end", master, slaves)
 
@@ -114,6 +115,26 @@ class Many(Scenario):
         for number in self.others(slaves)[::5]:
             self.expect(f"{name}: slave {number} is itself", slaves[number], "cat /sys/bus/sdm/devices/sdm0/id",
                         f"^{number}$")
+
+    def between(self, slaves):
+        """Each sends a signal to the next one, without its master's software."""
+        others = self.others(slaves)
+        pairs = list(zip(others, others[1:] + others[:1]))[:8]
+        for source, dest in pairs:
+            slaves[dest].get("rm -f /tmp/events; sdm-test -w 0 -n 2 -t 60 >/tmp/events 2>&1 & sleep 0.5")
+            self.expect(f"slave {source} sees slave {dest}", slaves[source], "sdm-test -l",
+                        rf"^ *{dest} running +up #1 +yes +Arm +1 +64 +- +- +-$")
+            self.expect(f"slave {source} sends to slave {dest}", slaves[source],
+                        f"sdm-test -s 0 {dest} 46 {source} 0xabc && sdm-test -s 0 {dest} 47", "signal 46")
+            self.expect(f"slave {dest} has got them", slaves[dest],
+                        "for i in $(seq 200); do grep -q 'signal 47' /tmp/events && break; sleep 0.1; done; "
+                        "cat /tmp/events",
+                        rf"signal 46 from {source} payload {source:#x} 0xabc\s(.*\s)*.*signal 47 from {source}\b")
+        source, dest = pairs[0]
+        for number, name in ((0, "boot"), (1, "reset")):
+            self.expect(f"slave {source} cannot {name} slave {dest}", slaves[source],
+                        f"sdm-test -s 0 {dest} {number}", "", None)
+        self.expect("nor reset it by name", slaves[source], f"sdm-test -R 0 {dest}", "", None)
 
     def come_and_go(self, master, slaves):
         """Some are reset, killed, stopped and switched off; others must not notice."""

@@ -15,17 +15,8 @@
 #include "qemu/queue.h"
 #include "qemu/thread.h"
 #include "qom/object_interfaces.h"
-#include "hw/sdm/core.h"
 #include "hw/sdm/hostmem-network.h"
-#include "hw/sdm/multi-socket.h"
-#include "coherent.h"
-#include "kick.h"
-
-/*
- * Frames that may wait for the device. Signals are limited by credits,
- * credits by the signals sent, and nobody's state changes that fast.
- */
-#define INBOX_MAX (4 * SDM_PROTO_MAX_CREDITS)
+#include "comm-socket-internal.h"
 
 /* A slave's copy of the coherent region has to be here by then. */
 #define FIRST_COPY_MS 10000
@@ -33,53 +24,18 @@
 /* So many credits are returned together. */
 #define CREDIT_BATCH (SDM_QUEUE_DEPTH / 4)
 
-OBJECT_DECLARE_SIMPLE_TYPE(SDMCommunicationSocket, SDM_COMMUNICATION_SOCKET)
-
-typedef struct InboxEntry {
-    QSIMPLEQ_ENTRY(InboxEntry) next;
-    struct sdm_proto_header header;
-    struct sdm_proto_signal signal;
-} InboxEntry;
-
-/* One connection, as the signal channel sees it. */
-typedef struct SignalLink {
-    SDMCommunicationSocket *comm;
-    MultiSocketPeer *peer;
-    struct sdm_proto_signals signals; /* from the handshake */
-    SDMKick *kick; /* to serve the inbox */
-    SDMCoherent *coherent; /* memory that goes with signals, NULL: none */
-
-    /* Protected by the BQL. */
-    bool up;            /* the device knows of it */
-    bool ended;         /* the connection is over */
-    QEMUTimer *deadline; /* for that to happen */
-    QEMUBH *bh;         /* to serve it on the main loop */
-    uint32_t owed;      /* credits that the peer has not got back yet */
-    uint32_t announced; /* state that the peer has been told, 0: none */
-    bool serving;       /* somebody empties the inbox */
-    bool violated;      /* it broke the protocol: nothing more is served */
-
-    /* Protects the inbox. Nothing is locked after it. */
-    QemuMutex lock;
-    QSIMPLEQ_HEAD(, InboxEntry) inbox;
-    unsigned inbox_count;
-} SignalLink;
-
-struct SDMCommunicationSocket {
-    SDMCommunication parent_obj;
-
-    MultiSocketBackend *socket;
-    SDMCore *core;
-    QEMUBH *announce;
-    uint32_t described; /* credits in the latest HELLO or WELCOME */
-};
-
-static SignalLink *find_link(SDMCommunicationSocket *cs, uint32_t id)
+SignalLink *sdm_comm_find_link(SDMCommunicationSocket *cs, uint32_t id)
 {
     MultiSocketPeer *peer = multi_socket_find_peer(cs->socket, id);
 
     return peer ? multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_SIGNAL) :
                   NULL;
+}
+
+/* A slave reaches the others by its master. */
+static bool is_other_slave(SDMCommunicationSocket *cs, uint32_t id)
+{
+    return !multi_socket_is_master(cs->socket) && id != SDM_ID_MASTER;
 }
 
 /*
@@ -90,10 +46,14 @@ static SignalLink *find_link(SDMCommunicationSocket *cs, uint32_t id)
 static bool socket_send(SDMCommunication *comm, SDMCore *core,
                         const struct sdm_proto_signal *signal)
 {
-    SignalLink *link = find_link(SDM_COMMUNICATION_SOCKET(comm), signal->dest);
+    SDMCommunicationSocket *cs = SDM_COMMUNICATION_SOCKET(comm);
+    SignalLink *link = sdm_comm_find_link(cs, signal->dest);
     uint8_t buf[sizeof(*signal)];
     struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
 
+    if (is_other_slave(cs, signal->dest)) {
+        return sdm_route_send(cs, signal);
+    }
     if (!link) {
         return false;
     }
@@ -123,9 +83,12 @@ static void link_return_credits(SignalLink *link, uint32_t n, bool now)
 static void socket_return_credits(SDMCommunication *comm, SDMCore *core,
                                   uint32_t id, uint32_t n, bool now)
 {
-    SignalLink *link = find_link(SDM_COMMUNICATION_SOCKET(comm), id);
+    SDMCommunicationSocket *cs = SDM_COMMUNICATION_SOCKET(comm);
+    SignalLink *link = sdm_comm_find_link(cs, id);
 
-    if (link) {
+    if (is_other_slave(cs, id)) {
+        sdm_route_return_credits(cs, id, n, now);
+    } else if (link) {
         link_return_credits(link, n, now);
     }
 }
@@ -133,9 +96,12 @@ static void socket_return_credits(SDMCommunication *comm, SDMCore *core,
 static void socket_report_taken(SDMCommunication *comm, SDMCore *core,
                                 uint32_t id, uint32_t signal)
 {
-    SignalLink *link = find_link(SDM_COMMUNICATION_SOCKET(comm), id);
+    SDMCommunicationSocket *cs = SDM_COMMUNICATION_SOCKET(comm);
+    SignalLink *link = sdm_comm_find_link(cs, id);
 
-    if (link) {
+    if (is_other_slave(cs, id)) {
+        sdm_route_report_taken(cs, id, signal);
+    } else if (link) {
         link->owed++;
         link_send_credits(link, signal + 1);
     }
@@ -162,11 +128,14 @@ static void announce_bh(void *opaque)
     uint32_t id;
 
     for (id = 0; id < SDM_MAX_IDS; id++) {
-        SignalLink *link = find_link(cs, id);
+        SignalLink *link = sdm_comm_find_link(cs, id);
 
         if (link) {
             link_announce_state(link);
         }
+    }
+    if (multi_socket_is_master(cs->socket)) {
+        sdm_route_states(cs);
     }
 }
 
@@ -180,7 +149,7 @@ static void socket_announce_action(SDMCommunication *comm, SDMCore *core,
                                    uint32_t id, uint32_t signal,
                                    uint32_t result)
 {
-    SignalLink *link = find_link(SDM_COMMUNICATION_SOCKET(comm), id);
+    SignalLink *link = sdm_comm_find_link(SDM_COMMUNICATION_SOCKET(comm), id);
 
     if (link) {
         /* Its effect comes first. */
@@ -202,6 +171,18 @@ static MemoryBackendNetwork *socket_memory(SDMCommunication *comm)
  * From the peers to the device
  */
 
+/* From one slave to another one, as they or the master between them see it. */
+static bool is_routed(SignalLink *link, const struct sdm_proto_signal *signal)
+{
+    uint32_t id = multi_socket_peer_id(link->peer);
+
+    if (!multi_socket_peer_has(link->peer, SDM_PROTO_FEATURE_PEERS)) {
+        return false;
+    }
+    return id == SDM_ID_MASTER ? signal->source != id :
+           signal->source == id && signal->dest != SDM_ID_MASTER;
+}
+
 /* Returns NULL or how the frame violates the protocol. */
 static const char *link_process(SignalLink *link, const InboxEntry *entry)
 {
@@ -211,6 +192,9 @@ static const char *link_process(SignalLink *link, const InboxEntry *entry)
 
     switch (entry->header.type) {
     case SDM_PROTO_SIGNAL:
+        if (is_routed(link, &entry->signal)) {
+            return sdm_route_process(link, entry);
+        }
         if (entry->signal.source != id) {
             return "signal in the name of somebody else";
         }
@@ -226,6 +210,8 @@ static const char *link_process(SignalLink *link, const InboxEntry *entry)
         what = sdm_proto_parse_state(entry->header.arg);
         if (!what) {
             sdm_core_peer_state(core, id, entry->header.arg);
+            /* For the others, later: it may change its mind all the time. */
+            qemu_bh_schedule(link->comm->announce);
         }
         return what;
     case SDM_PROTO_ACTION:
@@ -237,7 +223,7 @@ static const char *link_process(SignalLink *link, const InboxEntry *entry)
         }
         return what;
     default:
-        g_assert_not_reached();
+        return sdm_route_process(link, entry);
     }
 }
 
@@ -324,6 +310,7 @@ static void link_up(SignalLink *link)
     sdm_core_describe(cs->core, id, &now);
     link_return_credits(link, now.credits - cs->described, true);
     link_announce_state(link);
+    sdm_route_up(link);
 }
 
 static void link_bh(void *opaque)
@@ -352,12 +339,29 @@ static void link_kick(void *opaque)
     link_serve(opaque, false);
 }
 
+/* Returns NULL or what is wrong with it. */
+static const char *parse_payload(InboxEntry *entry, const uint8_t *payload)
+{
+    switch (entry->header.type) {
+    case SDM_PROTO_SIGNAL:
+        sdm_proto_parse_signal(payload, &entry->signal);
+        return NULL;
+    case SDM_PROTO_PEER:
+        return sdm_proto_parse_peer(payload, &entry->peer);
+    case SDM_PROTO_PEER_CREDIT:
+        return sdm_proto_parse_peer_credit(payload, &entry->credit);
+    default:
+        return NULL;
+    }
+}
+
 static const char *cs_receive(void *opaque, MultiSocketPeer *peer,
                               const struct sdm_proto_header *header,
                               const uint8_t *payload)
 {
     SignalLink *link = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_SIGNAL);
     InboxEntry *entry;
+    const char *what;
     bool full = false;
 
     if (!link) {
@@ -365,8 +369,10 @@ static const char *cs_receive(void *opaque, MultiSocketPeer *peer,
     }
     entry = g_new0(InboxEntry, 1);
     entry->header = *header;
-    if (header->type == SDM_PROTO_SIGNAL) {
-        sdm_proto_parse_signal(payload, &entry->signal);
+    what = parse_payload(entry, payload);
+    if (what) {
+        g_free(entry);
+        return what;
     }
     WITH_QEMU_LOCK_GUARD(&link->lock) {
         InboxEntry *last = QSIMPLEQ_LAST(&link->inbox, InboxEntry, next);
@@ -495,6 +501,11 @@ static void cs_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
     /* What arrived before the end was accepted: deliver it. */
     link->ended = true;
     link_serve(link, true);
+    if (multi_socket_is_master(cs->socket)) {
+        sdm_route_down(link, in_order);
+    } else {
+        sdm_route_lost(cs, in_order);
+    }
     if (link->up) {
         sdm_core_peer_down(cs->core, multi_socket_peer_id(peer), in_order);
     }

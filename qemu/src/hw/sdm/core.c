@@ -272,7 +272,8 @@ uint32_t sdm_core_send(SDMCore *core, uint32_t dest, uint32_t signal,
     if (!peer_is_up(peer)) {
         return SDM_TX_NO_LINK;
     }
-    if (signal >= peer->num_signals) {
+    if (signal >= peer->num_signals || signal == peer->barred[0] ||
+        signal == peer->barred[1]) {
         return SDM_TX_NO_SIGNAL;
     }
     if (peer->credits <= reserved_credits(peer, signal)) {
@@ -500,12 +501,25 @@ void sdm_core_peer_up(SDMCore *core, uint32_t id, SDMCpus cpus,
     peer->num_signals = signals->num_signals;
     peer->boot_signal = signals->boot_signal;
     peer->reset_signal = signals->reset_signal;
+    peer->barred[0] = peer->barred[1] = SDM_SIGNAL_NONE;
     peer->credits = signals->credits;
     peer->cpus = cpus;
     peer->generation++;
     peer->action = 0;
     peer_changed(core, id);
     tell_tx_free(core, id, true);
+}
+
+void sdm_core_slave_up(SDMCore *core, uint32_t id, SDMCpus cpus,
+                       const struct sdm_proto_signals *signals)
+{
+    struct sdm_proto_signals plain = *signals;
+
+    plain.credits = 0;
+    plain.boot_signal = plain.reset_signal = SDM_SIGNAL_NONE;
+    sdm_core_peer_up(core, id, cpus, &plain);
+    core->peers[id].barred[0] = signals->boot_signal;
+    core->peers[id].barred[1] = signals->reset_signal;
 }
 
 void sdm_core_peer_down(SDMCore *core, uint32_t id, bool in_order)

@@ -181,6 +181,7 @@ struct MultiSocketPeer {
      */
     uint32_t id;
     SDMCpus cpus;
+    uint32_t features; /* both have them */
     void *data[SDM_PROTO_NUM_CHANNELS];
     bool go_on;
 

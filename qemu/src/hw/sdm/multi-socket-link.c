@@ -12,6 +12,9 @@
 #include "multi-socket-internal.h"
 #include "trace.h"
 
+/* Of the protocol's features, those that there are here. */
+#define FEATURES SDM_PROTO_FEATURE_PEERS
+
 /* A peer has this long to complete the handshake. */
 #define HANDSHAKE_TIMEOUT_MS 10000
 
@@ -225,6 +228,7 @@ static bool master_handshake(MultiSocketPeer *peer, uint32_t *code,
         return false;
     }
     peer->cpus = (SDMCpus) { .arch = hello.arch, .number = hello.cpus };
+    peer->features = hello.features & FEATURES;
     if (!peer_accept_channels(peer, &sections, code, errp)) {
         return false;
     }
@@ -233,6 +237,7 @@ static bool master_handshake(MultiSocketPeer *peer, uint32_t *code,
         .magic = SDM_PROTO_MAGIC,
         .major = SDM_PROTO_MAJOR,
         .minor = MIN(hello.minor, SDM_PROTO_MINOR),
+        .features = peer->features,
         .id = peer->id,
         .num_ids = ms->num_ids,
         .arch = sdm_boot_cpus().arch,
@@ -268,6 +273,7 @@ void multi_socket_hello(MultiSocketPeer *peer)
         .magic = SDM_PROTO_MAGIC,
         .major = SDM_PROTO_MAJOR,
         .minor = SDM_PROTO_MINOR,
+        .features = FEATURES,
         .id = ms->ask_id,
         .arch = cpus.arch,
         .cpus = cpus.number,
@@ -322,6 +328,7 @@ static bool slave_handshake(MultiSocketPeer *peer, Error **errp)
     ms->num_ids = welcome.num_ids;
     peer->id = SDM_ID_MASTER;
     peer->cpus = (SDMCpus) { .arch = welcome.arch };
+    peer->features = welcome.features & FEATURES;
     return peer_accept_channels(peer, &sections, &code, errp);
 }
 

@@ -192,6 +192,11 @@ uint32_t multi_socket_peer_id(const MultiSocketPeer *peer)
     return peer->id;
 }
 
+bool multi_socket_peer_has(const MultiSocketPeer *peer, uint32_t feature)
+{
+    return peer->features & feature;
+}
+
 SDMCpus multi_socket_peer_cpus(const MultiSocketPeer *peer)
 {
     return peer->cpus;

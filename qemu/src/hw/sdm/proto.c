@@ -20,6 +20,8 @@ QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_signals) != 24);
 QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_mem) != 8);
 QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_fill) != 24);
 QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_signal) != 32);
+QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_peer) != 32);
+QEMU_BUILD_BUG_ON(sizeof(struct sdm_proto_peer_credit) != 16);
 
 static const struct {
     uint16_t type;
@@ -49,6 +51,11 @@ static const struct {
     { SDM_PROTO_CREDIT, 0, 0 },
     { SDM_PROTO_STATE, 0, 0 },
     { SDM_PROTO_ACTION, 0, 0 },
+    { SDM_PROTO_PEER, sizeof(struct sdm_proto_peer),
+      sizeof(struct sdm_proto_peer) },
+    { SDM_PROTO_PEER_STATE, 0, 0 },
+    { SDM_PROTO_PEER_CREDIT, sizeof(struct sdm_proto_peer_credit),
+      sizeof(struct sdm_proto_peer_credit) },
 };
 
 const char *sdm_proto_parse_header(const uint8_t *buf,
@@ -215,6 +222,11 @@ const char *sdm_proto_parse_state(uint32_t state)
     return NULL;
 }
 
+static bool action_is_sound(uint32_t signal, uint32_t num_signals)
+{
+    return signal == SDM_PROTO_NO_SIGNAL || signal < num_signals;
+}
+
 const char *sdm_proto_parse_signals(const uint8_t *buf, size_t length,
                                     struct sdm_proto_signals *signals)
 {
@@ -235,13 +247,48 @@ const char *sdm_proto_parse_signals(const uint8_t *buf, size_t length,
     if (signals->credits > SDM_PROTO_MAX_CREDITS) {
         return "impossible number of credits";
     }
-    if ((signals->boot_signal != SDM_PROTO_NO_SIGNAL &&
-         signals->boot_signal >= signals->num_signals) ||
-        (signals->reset_signal != SDM_PROTO_NO_SIGNAL &&
-         signals->reset_signal >= signals->num_signals)) {
+    if (!action_is_sound(signals->boot_signal, signals->num_signals) ||
+        !action_is_sound(signals->reset_signal, signals->num_signals)) {
         return "boot or reset signal out of range";
     }
     return sdm_proto_parse_state(signals->state);
+}
+
+const char *sdm_proto_parse_peer(const uint8_t *buf,
+                                 struct sdm_proto_peer *peer)
+{
+    peer->id = ldl_le_p(buf);
+    peer->epoch = ldl_le_p(buf + 4);
+    peer->num_signals = ldl_le_p(buf + 8);
+    peer->boot_signal = ldl_le_p(buf + 12);
+    peer->reset_signal = ldl_le_p(buf + 16);
+    peer->state = ldl_le_p(buf + 20);
+    peer->arch = ldl_le_p(buf + 24);
+    peer->cpus = ldl_le_p(buf + 28);
+    if (!peer->epoch) {
+        return "slave without a connection";
+    }
+    if (!peer->num_signals || peer->num_signals > SDM_PROTO_MAX_SIGNALS) {
+        return "number of signals out of range";
+    }
+    if (!action_is_sound(peer->boot_signal, peer->num_signals) ||
+        !action_is_sound(peer->reset_signal, peer->num_signals)) {
+        return "boot or reset signal out of range";
+    }
+    return sdm_proto_parse_state(peer->state);
+}
+
+const char *sdm_proto_parse_peer_credit(const uint8_t *buf,
+                                        struct sdm_proto_peer_credit *credit)
+{
+    credit->id = ldl_le_p(buf);
+    credit->epoch = ldl_le_p(buf + 4);
+    credit->credits = ldl_le_p(buf + 8);
+    credit->taken = ldl_le_p(buf + 12);
+    if (!credit->credits || credit->credits > SDM_PROTO_MAX_CREDITS) {
+        return "impossible number of credits";
+    }
+    return NULL;
 }
 
 void sdm_proto_parse_mem(const uint8_t *buf, struct sdm_proto_mem *mem)
@@ -295,6 +342,27 @@ void sdm_proto_put_signal(uint8_t *buf, const struct sdm_proto_signal *signal)
     stl_le_p(buf + 12, signal->flags);
     stq_le_p(buf + 16, signal->data[0]);
     stq_le_p(buf + 24, signal->data[1]);
+}
+
+void sdm_proto_put_peer(uint8_t *buf, const struct sdm_proto_peer *peer)
+{
+    stl_le_p(buf, peer->id);
+    stl_le_p(buf + 4, peer->epoch);
+    stl_le_p(buf + 8, peer->num_signals);
+    stl_le_p(buf + 12, peer->boot_signal);
+    stl_le_p(buf + 16, peer->reset_signal);
+    stl_le_p(buf + 20, peer->state);
+    stl_le_p(buf + 24, peer->arch);
+    stl_le_p(buf + 28, peer->cpus);
+}
+
+void sdm_proto_put_peer_credit(uint8_t *buf,
+                               const struct sdm_proto_peer_credit *credit)
+{
+    stl_le_p(buf, credit->id);
+    stl_le_p(buf + 4, credit->epoch);
+    stl_le_p(buf + 8, credit->credits);
+    stl_le_p(buf + 12, credit->taken);
 }
 
 static void add16(GByteArray *out, uint16_t value)

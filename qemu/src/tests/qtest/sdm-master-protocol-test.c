@@ -438,7 +438,7 @@ static void test_newer_slave(void)
     g_assert_null(sdm_proto_parse_welcome(payload, header.length, &welcome,
                                           &sections));
     g_assert_cmpint(welcome.minor, ==, SDM_PROTO_MINOR);
-    g_assert_cmphex(welcome.features, ==, 0);
+    g_assert_cmphex(welcome.features, ==, SDM_PROTO_FEATURE_PEERS);
     g_assert_cmpint(welcome.id, ==, 2);
     g_assert_cmpint(welcome.num_ids, ==, 3);
     g_assert_nonnull(sections.body[SDM_PROTO_CHANNEL_SIGNAL]);

@@ -238,6 +238,7 @@ static void test_links(void)
     slave1 = start_slave(rig, NULL);
     slave2 = start_slave(rig, NULL);
     wait_connected(master, 2);
+    WAIT_FOR(peer_credits(slave2, 1) == 16);
     info = query(master);
     socket = element(info, "sockets", 0);
     device = element(info, "devices", 0);
@@ -259,7 +260,8 @@ static void test_links(void)
     g_assert_false(qdict_haskey(with_id(socket, "links", 0), "memory"));
     check_int(device, "own-id", 2);
     check_peer(device, 0, "running", 1, QUEUE_DEPTH);
-    check_peer(device, 1, "absent", 0, 0);
+    /* The other slave, by way of the master. */
+    check_peer(device, 1, "reset", 1, 16);
     qobject_unref(info);
 
     /* Signals are counted where they are. */

@@ -254,7 +254,7 @@ static void test_hello(void)
     g_assert_cmphex(hello.magic, ==, SDM_PROTO_MAGIC);
     g_assert_cmpint(hello.major, ==, 1);
     g_assert_cmpint(hello.minor, ==, 0);
-    g_assert_cmphex(hello.features, ==, 0);
+    g_assert_cmphex(hello.features, ==, SDM_PROTO_FEATURE_PEERS);
     g_assert_cmpint(hello.id, ==, 2);
     g_assert_cmpint(hello.arch, ==, EM_ARM);
     g_assert_cmpint(hello.cpus, ==, 1);

@@ -95,6 +95,9 @@ static void test_header_limits(void)
         { 0x0201, 0, 0 },
         { 0x0202, 0, 0 },
         { 0x0203, 0, 0 },
+        { 0x0204, 32, 32 },
+        { 0x0205, 0, 0 },
+        { 0x0206, 16, 16 },
     };
     unsigned type, i, j;
 
@@ -529,6 +532,66 @@ static void test_signal(void)
     g_assert_cmpmem(out, sizeof(out), bytes, sizeof(bytes));
 }
 
+static void test_peer(void)
+{
+    static const uint8_t good[] = {
+        0x02, 0x00, 0x00, 0x00, 0x14, 0x13, 0x12, 0x11,
+        0x40, 0x00, 0x00, 0x00, 0x3f, 0x00, 0x00, 0x00,
+        0xff, 0xff, 0xff, 0xff, 0x03, 0x01, 0x00, 0x00,
+        0x28, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00,
+    };
+    static const struct {
+        size_t at;
+        uint32_t value;
+    } bad[] = {
+        { 4, 0 }, { 8, 0 }, { 8, SDM_PROTO_MAX_SIGNALS + 1 }, { 12, 0x40 },
+        { 16, 0x40 }, { 20, SDM_PEER_ABSENT }, { 20, SDM_PEER_LOST },
+        { 20, SDM_PEER_RUNNING | SDM_PEER_STATE_SELF },
+    };
+    struct sdm_proto_peer peer;
+    uint8_t out[sizeof(good)];
+    unsigned i;
+
+    g_assert_null(sdm_proto_parse_peer(good, &peer));
+    g_assert_cmphex(peer.id, ==, 2);
+    g_assert_cmphex(peer.epoch, ==, 0x11121314);
+    g_assert_cmphex(peer.num_signals, ==, 0x40);
+    g_assert_cmphex(peer.boot_signal, ==, 0x3f);
+    g_assert_cmphex(peer.reset_signal, ==, SDM_PROTO_NO_SIGNAL);
+    g_assert_cmphex(peer.state, ==, SDM_PEER_RUNNING | SDM_PEER_STATE_DRIVER);
+    g_assert_cmphex(peer.arch, ==, 0x28);
+    g_assert_cmphex(peer.cpus, ==, 5);
+    sdm_proto_put_peer(out, &peer);
+    g_assert_cmpmem(out, sizeof(out), good, sizeof(good));
+    for (i = 0; i < ARRAY_SIZE(bad); i++) {
+        memcpy(out, good, sizeof(out));
+        stl_le_p(out + bad[i].at, bad[i].value);
+        g_assert_nonnull(sdm_proto_parse_peer(out, &peer));
+    }
+}
+
+static void test_peer_credit(void)
+{
+    static const uint8_t good[] = {
+        0x02, 0x00, 0x00, 0x00, 0x14, 0x13, 0x12, 0x11,
+        0x00, 0x04, 0x00, 0x00, 0x06, 0x00, 0x00, 0x00,
+    };
+    struct sdm_proto_peer_credit credit;
+    uint8_t out[sizeof(good)];
+
+    g_assert_null(sdm_proto_parse_peer_credit(good, &credit));
+    g_assert_cmphex(credit.id, ==, 2);
+    g_assert_cmphex(credit.epoch, ==, 0x11121314);
+    g_assert_cmphex(credit.credits, ==, SDM_PROTO_MAX_CREDITS);
+    g_assert_cmphex(credit.taken, ==, 6);
+    sdm_proto_put_peer_credit(out, &credit);
+    g_assert_cmpmem(out, sizeof(out), good, sizeof(good));
+    stl_le_p(out + 8, SDM_PROTO_MAX_CREDITS + 1);
+    g_assert_nonnull(sdm_proto_parse_peer_credit(out, &credit));
+    stl_le_p(out + 8, 0);
+    g_assert_nonnull(sdm_proto_parse_peer_credit(out, &credit));
+}
+
 static void test_compose_hello(void)
 {
     const struct sdm_proto_hello hello = {
@@ -636,6 +699,8 @@ int main(int argc, char **argv)
     g_test_add_func("/sdm/proto/state", test_state);
     g_test_add_func("/sdm/proto/mem", test_mem);
     g_test_add_func("/sdm/proto/signal", test_signal);
+    g_test_add_func("/sdm/proto/peer", test_peer);
+    g_test_add_func("/sdm/proto/peer-credit", test_peer_credit);
     g_test_add_func("/sdm/proto/compose/hello", test_compose_hello);
     g_test_add_func("/sdm/proto/compose/welcome", test_compose_welcome);
     g_test_add_func("/sdm/proto/noise", test_noise);

@@ -44,6 +44,7 @@ typedef struct SDMPeer {
     uint32_t num_signals;
     uint32_t boot_signal;
     uint32_t reset_signal;
+    uint32_t barred[2]; /* signals that are not this device's to send */
     SDMCpus cpus;
     uint32_t generation;
     uint32_t action;
@@ -143,6 +144,12 @@ void sdm_core_describe(const SDMCore *core, uint32_t id,
 void sdm_core_set_identity(SDMCore *core, uint32_t id, uint32_t num_ids);
 void sdm_core_peer_up(SDMCore *core, uint32_t id, SDMCpus cpus,
                       const struct sdm_proto_signals *signals);
+/*
+ * On a slave: another slave, which no one but the master boots and resets.
+ * There are no credits yet.
+ */
+void sdm_core_slave_up(SDMCore *core, uint32_t id, SDMCpus cpus,
+                       const struct sdm_proto_signals *signals);
 void sdm_core_peer_down(SDMCore *core, uint32_t id, bool in_order);
 /* There is no link, but somebody tries to make one. */
 void sdm_core_peer_connecting(SDMCore *core, uint32_t id);

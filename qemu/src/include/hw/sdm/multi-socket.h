@@ -126,6 +126,8 @@ void multi_socket_peer_unref(MultiSocketPeer *peer);
 
 /* ID of the machine at the other end, 0 for the master. */
 uint32_t multi_socket_peer_id(const MultiSocketPeer *peer);
+/* Do both sides have a feature, SDM_PROTO_FEATURE_*? */
+bool multi_socket_peer_has(const MultiSocketPeer *peer, uint32_t feature);
 /* What it says of its CPUs. */
 SDMCpus multi_socket_peer_cpus(const MultiSocketPeer *peer);
 /* Main loop: the handshake was completed; not so after a refusal. */

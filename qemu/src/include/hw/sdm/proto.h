@@ -51,6 +51,10 @@ const char *sdm_proto_parse_signals(const uint8_t *buf, size_t length,
 const char *sdm_proto_parse_state(uint32_t state);
 
 /* These need a buffer whose size the header's check has established. */
+const char *sdm_proto_parse_peer(const uint8_t *buf,
+                                 struct sdm_proto_peer *peer);
+const char *sdm_proto_parse_peer_credit(const uint8_t *buf,
+                                        struct sdm_proto_peer_credit *credit);
 void sdm_proto_parse_mem(const uint8_t *buf, struct sdm_proto_mem *mem);
 void sdm_proto_parse_fill(const uint8_t *buf, struct sdm_proto_fill *fill);
 void sdm_proto_parse_signal(const uint8_t *buf,
@@ -60,6 +64,9 @@ void sdm_proto_put_header(uint8_t *buf, const struct sdm_proto_header *header);
 void sdm_proto_put_mem(uint8_t *buf, const struct sdm_proto_mem *mem);
 void sdm_proto_put_fill(uint8_t *buf, const struct sdm_proto_fill *fill);
 void sdm_proto_put_signal(uint8_t *buf, const struct sdm_proto_signal *signal);
+void sdm_proto_put_peer(uint8_t *buf, const struct sdm_proto_peer *peer);
+void sdm_proto_put_peer_credit(uint8_t *buf,
+                               const struct sdm_proto_peer_credit *credit);
 
 /* These append to @out. */
 void sdm_proto_add_hello(GByteArray *out, const struct sdm_proto_hello *hello);

@@ -41,6 +41,7 @@ static const struct sdm_proto_signals proper_signals = {
 #define WITH_SIZE 0x0400
 #define WITH_REJECT 0x0800
 #define WITH_REGION 0x1000
+#define WITH_PEERS 0x2000
 
 /* One of the bytes from @from on becomes another one. */
 static void spoil(Input *in, GByteArray *out, size_t from)
@@ -95,6 +96,7 @@ static void send_hello(Input *in, FakePeer *peer, unsigned how)
         .magic = SDM_PROTO_MAGIC,
         .major = SDM_PROTO_MAJOR,
         .minor = SDM_PROTO_MINOR,
+        .features = how & WITH_PEERS ? SDM_PROTO_FEATURE_PEERS : 0,
         .id = how & WITH_ID ? input_u8(in) : SDM_PROTO_ID_ANY,
         .arch = EM_ARM,
         .cpus = 1,
@@ -135,6 +137,7 @@ static void send_welcome(Input *in, FakePeer *peer, unsigned how)
         .magic = SDM_PROTO_MAGIC,
         .major = SDM_PROTO_MAJOR,
         .minor = SDM_PROTO_MINOR,
+        .features = how & WITH_PEERS ? SDM_PROTO_FEATURE_PEERS : 0,
         .id = how & WITH_ID ? input_u8(in) : 1,
         .num_ids = how & WITH_SIZE ? input_u16(in) : 3,
         .arch = EM_ARM,
@@ -219,7 +222,8 @@ static const uint16_t frame_types[] = {
     SDM_PROTO_MEM_ERROR, SDM_PROTO_MEM_FILL, SDM_PROTO_SIGNAL,
     SDM_PROTO_CREDIT, SDM_PROTO_STATE, SDM_PROTO_ACTION, SDM_PROTO_BYE,
     SDM_PROTO_HELLO, SDM_PROTO_WELCOME, SDM_PROTO_REJECT,
-    SDM_PROTO_MEM_DIFF,
+    SDM_PROTO_MEM_DIFF, SDM_PROTO_PEER, SDM_PROTO_PEER_STATE,
+    SDM_PROTO_PEER_CREDIT,
 };
 
 /* What is special about a frame: bits. */
@@ -259,6 +263,8 @@ static size_t make_payload(Input *in, struct sdm_proto_header *header,
     struct sdm_proto_mem mem = { };
     struct sdm_proto_fill fill = { };
     struct sdm_proto_signal signal = { };
+    struct sdm_proto_peer other = { };
+    struct sdm_proto_peer_credit credit = { };
     size_t length = 0;
 
     switch (header->type) {
@@ -295,6 +301,28 @@ static size_t make_payload(Input *in, struct sdm_proto_header *header,
         signal.data[0] = RUN_RAM_BASE + input_number(in, 3);
         signal.data[1] = input_u32(in);
         sdm_proto_put_signal(buf, &signal);
+        break;
+    case SDM_PROTO_PEER:
+        length = sizeof(other);
+        other.id = input_u8(in) % 4;
+        other.epoch = input_u8(in) % 4;
+        other.num_signals = input_u8(in);
+        other.boot_signal = input_u8(in);
+        other.reset_signal = SDM_PROTO_NO_SIGNAL;
+        other.state = SDM_PEER_RESET + input_u8(in) % 2;
+        sdm_proto_put_peer(buf, &other);
+        break;
+    case SDM_PROTO_PEER_STATE:
+        header->tag = input_u8(in) % 4;
+        header->arg = input_u8(in) % 5;
+        break;
+    case SDM_PROTO_PEER_CREDIT:
+        length = sizeof(credit);
+        credit.id = input_u8(in) % 4;
+        credit.epoch = input_u8(in) % 4;
+        credit.credits = input_u8(in);
+        credit.taken = input_u8(in);
+        sdm_proto_put_peer_credit(buf, &credit);
         break;
     case SDM_PROTO_HELLO:
     case SDM_PROTO_WELCOME:
