@@ -82,7 +82,7 @@ help:
 	@echo '  all              modules and tools (default)'
 	@echo '  modules          the kernel modules; O=DIR puts what is built there; V=, W=, C= as in the kernel'
 	@echo '  tools            sdm-test; SYSROOT=DIR holds libfdt for a cross compiler'
-	@echo '  install          modules, sdm-test with manual pages and udev rule, headers; DESTDIR=, PREFIX=/usr/local'
+	@echo '  install          modules, programs with manual pages and udev rule, headers; DESTDIR=, PREFIX=/usr/local'
 	@echo '                   install-modules, install-tools, install-headers: one of these; install-dkms: for dkms(8)'
 	@echo '  uninstall        the same, away'
 	@echo '  man              manual pages, to build/man'

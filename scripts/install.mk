@@ -14,7 +14,8 @@ dkms = $(DESTDIR)/usr/src/sdm-$(release)
 
 # MODE:FILE:PLACE below PREFIX
 tool_files := 755:$(if $(O),$(objects),$(top))/userspace/sdm-test:bin/sdm-test
-tool_files += 644:$(top)/userspace/sdm-test.bash:share/bash-completion/completions/sdm-test
+tool_files += 755:$(top)/scripts/rproc-pack:bin/rproc-pack
+tool_files += $(foreach tool,sdm-test rproc-pack,644:$(top)/userspace/$(tool).bash:share/bash-completion/completions/$(tool))
 tool_files += 644:$(top)/userspace/60-sdm.rules:lib/udev/rules.d/60-sdm.rules
 tool_files += 644:$(top)/userspace/sysusers.conf:lib/sysusers.d/sdm.conf
 tool_files += $(foreach page,$(pages),644:$(man)/$(page):share/man/man$(subst .,,$(suffix $(page)))/$(page))

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What bash completes in command lines of sdm-test. No device is needed. Output is TAP.
+# What bash completes in command lines of sdm-test and rproc-pack. No device is needed. Output is TAP.
 #
-#   completion.sh PROGRAM
+#   completion.sh SDM-TEST RPROC-PACK
 
 set -u
 export LC_ALL=C
 
 program=$(realpath "$1")
-completion=$(realpath "$(dirname "$0")/../sdm-test.bash")
+packer=$(realpath "$2")
+completions=$(realpath "$(dirname "$0")/..")
 number=0
 failures=0
 
@@ -26,6 +27,7 @@ export SDM_TEST_DEVICES=$work/devices
 mkdir -p "$work"/devices/{sdm0,sdm0-p0,sdm0-p1,sdm0-p12,sdm3,sdm3-p2} "$work/bin" "$work/files/folder"
 touch "$work/files/image" "$work/files/image two"
 ln -s "$program" "$work/bin/sdm-test"
+ln -s "$packer" "$work/bin/rproc-pack"
 PATH=$work/bin:$PATH
 cd "$work/files" || exit 1
 
@@ -33,17 +35,20 @@ set +u
 # shellcheck source=/dev/null
 . /usr/share/bash-completion/bash_completion
 # shellcheck source=SCRIPTDIR/../sdm-test.bash
-. "$completion"
+. "$completions/sdm-test.bash"
+# shellcheck source=SCRIPTDIR/../rproc-pack.bash
+. "$completions/rproc-pack.bash"
 
-# completed WORD...: what the last word becomes, sorted, in a line
+# completed WORD...: what the last word becomes, sorted, in a line; $tool is the program
+tool=sdm-test
 completed()
 {
-	COMP_WORDS=(sdm-test "$@")
+	COMP_WORDS=("$tool" "$@")
 	COMP_CWORD=$#
 	COMP_LINE=${COMP_WORDS[*]}
 	COMP_POINT=${#COMP_LINE}
 	COMPREPLY=()
-	_sdm_test sdm-test "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}" 2>"$work/err"
+	"_${tool//-/_}" "$tool" "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}" 2>"$work/err"
 	[[ ! -s $work/err ]] || cat "$work/err"
 	printf '%s\n' "${COMPREPLY[@]}" | sort | paste -sd ' '
 }
@@ -92,6 +97,14 @@ result 'any argument' '' -b 0 1 --append ''
 result 'an operand after it' 'folder' --append text -b 0 1 fold
 result 'a file behind numbers' 'folder image image two' --read 0 1 0 4K ''
 result 'a number before a file' '' --write 0 1 ''
+
+tool=rproc-pack
+result 'rproc-pack: all options' "$(rproc-pack --help | grep -oE '^ +--[a-z]+' | tr -d ' ' | sort | paste -sd ' ')" -
+result 'rproc-pack: an option' '--dtb --dump' --d
+result 'rproc-pack: the file of an option' 'image image two' --dtb im
+result 'rproc-pack: a number' '' --memory ''
+result 'rproc-pack: an image' 'image image two' --memory 64 im
+result 'rproc-pack: with =' 'image image two' --initrd = im
 
 echo "1..$number"
 ((failures == 0))
