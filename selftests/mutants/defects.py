@@ -10,6 +10,7 @@ A part is one of
     qtest NAME [PATH]  a qtest, or those of its cases below PATH
     fuzz TARGET        a short run of the fuzzer
     tool               the tests of sdm-test
+    package            the tests of the installation
     guests NAME [TESTS]  a scenario, all of it or with some of its test programs
 """
 
@@ -252,6 +253,10 @@ DEFECTS = [
            "zimage.get = get_be32;", "zimage.get = get_le32;", "tool"),
     Defect("verifying finds nothing", "userspace/load.c", "		if (memcmp(buffer, wanted, n)) {",
            "		if (memcmp(buffer, wanted, n) > 255) {", "guests slave tool"),
+    # Installation
+    Defect("a program that cannot be run", "scripts/install.mk", "755:$(top)/scripts/rproc-pack:",
+           "644:$(top)/scripts/rproc-pack:", "package"),
+    Defect("a module that DKMS does not know", "drivers/dkms.conf", " MAILBOX:sdm_mailbox", "", "package"),
 ]
 
 # Those that the fuzzer has to notice as well, and its target.
