@@ -3,6 +3,13 @@
 #
 # What run-master and run-slave have in common; comes after lib.sh.
 
+# not_empty OPTION VALUE...: prints the value. Without one, as of a variable that is not set, there would be no protection.
+not_empty()
+{
+	[ -n "$2" ] || die "$1 needs a value that is not empty"
+	echo "$2"
+}
+
 # HOST:PORT, [IPV6]:PORT or PATH, as options of multi-socket-backend
 socket_options()
 {

@@ -28,6 +28,9 @@ class Hosts(Scenario):
         self.certificates("certs", "master", MASTER)
         self.certificates("certs", "slave", "slave1", "stranger")
         self.certificates("other", "slave", "slave1")
+        for script, *options in (("run-master", "--tls", ""), ("run-slave", "--tls", ""),
+                                 ("run-master", "--tls", self.path("certs", "master"), "--allow", "")):
+            self.unprotected(script, *options)
         network = Network()
         try:
             self.two(network)
@@ -41,6 +44,14 @@ class Hosts(Scenario):
         result = subprocess.run([os.path.join(SCRIPTS, "make-certs"), os.path.join(self.directory, directory), *names],
                                 check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.check(f"certificates for {' '.join(names)}", not result.returncode, result.stdout)
+
+    def unprotected(self, script, *options):
+        """What names no certificates or no slaves, say by a variable that is not set, starts nothing."""
+        result = subprocess.run(["env", "QEMU=/bin/true", os.path.join(SCRIPTS, script), *options], check=False,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.check(f"{script} {options[-2]} without a value is an error",
+                   result.returncode == 1 and "needs a value" in result.stdout,
+                   f"status {result.returncode}: {result.stdout}")
 
     def script(self, network, side, name, *options):
         """A machine on one of the hosts."""
