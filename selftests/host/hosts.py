@@ -25,7 +25,8 @@ class Hosts(Scenario):
         if reason:
             self.report.result(self.name, Result("all", "skip", reason))
             return
-        self.certificates("certs", "master", MASTER)
+        # Also a host may be called "master".
+        self.certificates("certs", "master", MASTER, "master")
         self.certificates("certs", "slave", "slave1", "stranger")
         self.certificates("other", "slave", "slave1")
         for script, *options in (("run-master", "--tls", ""), ("run-slave", "--tls", ""),
