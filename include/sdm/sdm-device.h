@@ -249,4 +249,17 @@ static inline uint32_t sdm_dev_irq_pending(const struct sdm_dev *dev)
 	       sdm_dev_read(dev, SDM_REG_IRQ_ENABLE);
 }
 
+/**
+ * sdm_dev_irq_done - end a handler of messages (MSI), on PCI
+ * @dev: the device
+ *
+ * There is no other message as long as a cause is left, be it one that came
+ * while the handler ran: this asks for it. A line needs nothing of the kind.
+ */
+static inline void sdm_dev_irq_done(const struct sdm_dev *dev)
+{
+	sdm_dev_write(dev, SDM_REG_IRQ_ENABLE,
+		      sdm_dev_read(dev, SDM_REG_IRQ_ENABLE));
+}
+
 #endif /* SDM_SDM_DEVICE_H */
