@@ -99,6 +99,8 @@ static void sdm_pci_realize(PCIDevice *pci, Error **errp)
         return;
     }
     s->core.irq = qemu_allocate_irq(sdm_pci_set_irq, s, 0);
+    /* Socket and threads refer to it for ever, see sdm_pci_exit(). */
+    object_ref(OBJECT(pci));
     pci_register_bar(pci, SDM_PCI_BAR_REGS, PCI_BASE_ADDRESS_SPACE_MEMORY,
                      &s->core.registers);
     if (window) {
@@ -107,6 +109,21 @@ static void sdm_pci_realize(PCIDevice *pci, Error **errp)
                          PCI_BASE_ADDRESS_MEM_TYPE_64 |
                          PCI_BASE_ADDRESS_MEM_PREFETCH, window);
     }
+}
+
+/*
+ * It cannot be unplugged by the user, but PCIe slots let their guest switch off
+ * any device. Peers stay connected: to one that nobody drives any more.
+ */
+static void sdm_pci_exit(PCIDevice *pci)
+{
+    SDMPci *s = SDM_PCI(pci);
+
+    sdm_core_reset(&s->core);
+    sdm_device_unrealize(&s->core);
+    qemu_free_irq(s->core.irq);
+    s->core.irq = NULL;
+    msi_uninit(pci);
 }
 
 static void sdm_pci_reset_hold(Object *obj, ResetType type)
@@ -127,6 +144,7 @@ static void sdm_pci_class_init(ObjectClass *oc, void *data)
     ResettableClass *rc = RESETTABLE_CLASS(oc);
 
     pc->realize = sdm_pci_realize;
+    pc->exit = sdm_pci_exit;
     pc->config_write = sdm_pci_write_config;
     pc->vendor_id = SDM_PCI_VENDOR_ID;
     pc->device_id = SDM_PCI_DEVICE_ID;

@@ -11,6 +11,7 @@
 
 /* On the board "virt" without high memory, and where this test puts BARs. */
 #define CONFIG_BASE (0x3f000000ull + (1 << 15)) /* bus 0, device 1 */
+#define BEHIND_PORT (0x3f000000ull + (1 << 20)) /* bus 1, device 0 */
 #define BAR_REGS    0x10000000ull
 #define BAR_WINDOW  0x14000000ull
 
@@ -33,22 +34,28 @@
 #define SDM_DEVICE                                                           \
     "-device sdm-pci,id=sdm,addr=1,comm=scomm,master=on,num-slaves=2"
 
+/* The device in a slot that the guest can switch off. */
+#define SDM_IN_SLOT                                                          \
+    "-device pcie-root-port,id=root,addr=1 "                                 \
+    "-device sdm-pci,id=sdm,bus=root,comm=scomm,master=on,num-slaves=2"
+
 static Rig *rig;
 static Machine *master;
+static uint64_t config_base;
 
 static uint32_t get_config(unsigned offset)
 {
-    return qtest_readl(master->qts, CONFIG_BASE + offset);
+    return qtest_readl(master->qts, config_base + offset);
 }
 
 static void set_config(unsigned offset, uint32_t value)
 {
-    qtest_writel(master->qts, CONFIG_BASE + offset, value);
+    qtest_writel(master->qts, config_base + offset, value);
 }
 
 static void set_command(uint16_t command)
 {
-    qtest_writew(master->qts, CONFIG_BASE + PCI_COMMAND, command);
+    qtest_writew(master->qts, config_base + PCI_COMMAND, command);
 }
 
 static unsigned bar(unsigned n)
@@ -56,7 +63,7 @@ static unsigned bar(unsigned n)
     return PCI_BASE_ADDRESS_0 + 4 * n;
 }
 
-static void start(const char *device)
+static void start_board(const char *device)
 {
     g_autofree char *args = NULL;
 
@@ -64,10 +71,21 @@ static void start(const char *device)
     args = g_strdup_printf(SDM_MASTER "%s", rig->address, device);
     master = start_machine(rig, args);
     master->regs = BAR_REGS;
+    config_base = CONFIG_BASE;
+}
+
+static void enable_device(void)
+{
     set_config(bar(SDM_PCI_BAR_REGS), BAR_REGS);
     set_config(bar(SDM_PCI_BAR_WINDOW), BAR_WINDOW);
     set_config(bar(SDM_PCI_BAR_WINDOW) + 4, 0);
     set_command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+}
+
+static void start(const char *device)
+{
+    start_board(device);
+    enable_device();
 }
 
 static void end(void)
@@ -238,6 +256,56 @@ static void test_bus_master(void)
     end();
 }
 
+/* The port's register that switches its slot off. */
+static uint64_t start_in_slot(void)
+{
+    unsigned cap;
+
+    start_board(SDM_IN_SLOT);
+    set_config(PCI_PRIMARY_BUS, 1 << 8 | 1 << 16);
+    set_config(PCI_MEMORY_BASE, BAR_REGS >> 16 | 0x17f00000);
+    set_command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    for (cap = get_config(PCI_CAPABILITY_LIST) & 0xff;
+         (get_config(cap) & 0xff) != PCI_CAP_ID_EXP;
+         cap = get_config(cap) >> 8 & 0xff) {
+        g_assert_cmpuint(cap, !=, 0);
+    }
+    config_base = BEHIND_PORT;
+    enable_device();
+    return CONFIG_BASE + cap + PCI_EXP_SLTCTL;
+}
+
+/* The guest does it, not the user: nobody is asked whether that is possible. */
+static void test_slot_off(void)
+{
+    uint32_t state = SDM_REG_PEER(SDM_ID_MASTER, SDM_PEER_STATE);
+    static const SlaveOptions options = { .size = "16M" };
+    uint64_t slot = start_in_slot();
+    Machine *slave = start_slave(rig, &options);
+
+    wait_connected(master, 1);
+    g_assert_cmpuint(try_dma(), ==, SDM_DMA_CTRL_ENABLE);
+    set_reg(master, SDM_REG_IRQ_ENABLE, SDM_IRQ_ALL);
+    set_reg(master, SDM_REG_CONTROL, SDM_CTRL_ENABLE);
+    WAIT_FOR(get_reg(slave, state) & SDM_PEER_STATE_DRIVER);
+
+    qtest_writew(master->qts, slot,
+                 PCI_EXP_SLTCTL_PCC | PCI_EXP_SLTCTL_PWR_IND_OFF);
+    g_assert_cmphex(get_config(PCI_VENDOR_ID), ==, UINT32_MAX);
+    g_assert_cmphex(get_reg(master, SDM_REG_MAGIC), !=, SDM_MAGIC);
+
+    /* Its peers find nobody there, but the link is the socket's. */
+    WAIT_FOR(!(get_reg(slave, state) & SDM_PEER_STATE_DRIVER));
+    g_assert_cmpuint(send_signal(slave, SDM_ID_MASTER, 5, 1, 2), ==,
+                     SDM_TX_OK);
+    qtest_system_reset(slave->qts);
+    qtest_system_reset(master->qts);
+    g_assert_cmpuint(num_connected(master), ==, 1);
+    quit_machine(slave);
+    WAIT_FOR(num_connected(master) == 0);
+    end();
+}
+
 static void expect_refusal(const char *args, const char *message)
 {
     g_autofree char *output = NULL;
@@ -289,6 +357,7 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/pci/inta", test_inta);
     qtest_add_func("/sdm/pci/message", test_message);
     qtest_add_func("/sdm/pci/bus-master", test_bus_master);
+    qtest_add_func("/sdm/pci/slot-off", test_slot_off);
     qtest_add_func("/sdm/pci/options", test_options);
 
     return g_test_run();
