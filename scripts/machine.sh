@@ -7,14 +7,20 @@
 not_empty()
 {
 	[ -n "$2" ] || die "$1 needs a value that is not empty"
-	echo "$2"
+	printf '%s\n' "$2"
+}
+
+# A path as a value in one of QEMU's options, where a comma is written twice
+option_value()
+{
+	printf '%s\n' "$1" | sed 's/,/,,/g'
 }
 
 # HOST:PORT, [IPV6]:PORT or PATH, as options of multi-socket-backend
 socket_options()
 {
 	case $1 in
-	*/*) echo "path=$1" ;;
+	*/*) echo "path=$(option_value "$1")" ;;
 	\[*\]:*)
 		_host=${1%]:*}
 		echo "host=${_host#\[},port=${1##*:}"

@@ -29,9 +29,11 @@ class Hosts(Scenario):
         self.certificates("certs", "master", MASTER, "master")
         self.certificates("certs", "slave", "slave1", "stranger")
         self.certificates("other", "slave", "slave1")
-        for script, *options in (("run-master", "--tls", ""), ("run-slave", "--tls", ""),
-                                 ("run-master", "--tls", self.path("certs", "master"), "--allow", "")):
-            self.unprotected(script, *options)
+        # What names no certificates or no slaves may be a variable that is not set.
+        for options in (("run-master", "--tls", ""), ("run-slave", "--tls", ""),
+                        ("run-master", "--tls", self.path("certs", "master"), "--allow", "")):
+            self.refused("needs a value", *options)
+        self.refused("in brackets", "run-slave", "--connect", "::1:1234")
         network = Network()
         try:
             self.two(network)
@@ -46,13 +48,12 @@ class Hosts(Scenario):
                                 check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.check(f"certificates for {' '.join(names)}", not result.returncode, result.stdout)
 
-    def unprotected(self, script, *options):
-        """What names no certificates or no slaves, say by a variable that is not set, starts nothing."""
+    def refused(self, reason, script, *options):
+        """The script starts nothing, and says why."""
         result = subprocess.run(["env", "QEMU=/bin/true", os.path.join(SCRIPTS, script), *options], check=False,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.check(f"{script} {options[-2]} without a value is an error",
-                   result.returncode == 1 and "needs a value" in result.stdout,
-                   f"status {result.returncode}: {result.stdout}")
+        self.check(f"{script} {options[-2]} {options[-1] or 'without a value'} is an error",
+                   result.returncode == 1 and reason in result.stdout, f"status {result.returncode}: {result.stdout}")
 
     def script(self, network, side, name, *options):
         """A machine on one of the hosts."""
