@@ -43,6 +43,9 @@ check_certificates()
 # A size as QEMU has it, in MiB
 mebibytes()
 {
+	case ${1%?} in
+	'' | 0* | *[!0-9]*) die "$1: a size is a number and M or G" ;;
+	esac
 	case $1 in
 	*[Gg]) echo $((${1%?} * 1024)) ;;
 	*[Mm]) echo "${1%?}" ;;

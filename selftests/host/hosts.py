@@ -33,6 +33,9 @@ class Hosts(Scenario):
         for options in (("run-master", "--tls", ""), ("run-slave", "--tls", ""),
                         ("run-master", "--tls", self.path("certs", "master"), "--allow", "")):
             self.refused("needs a value", *options)
+        files = ("--kernel", self.kit.kernel, "--initrd", self.kit.master_initrd)
+        self.refused("ends in M or G", "run-master", *files, "--memory", "2T")
+        self.refused("is not more than", "run-master", *files, "--memory", "512M")
         self.refused("in brackets", "run-slave", "--connect", "::1:1234")
         network = Network()
         try:
