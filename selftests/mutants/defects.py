@@ -76,6 +76,8 @@ DEFECTS = [
            "return MEMTX_OK;", "qtest sdm-timeout-test"),
     Defect("a CPU that waits has the BQL", HW + "remote-ram.c", "lockless_io = true;", "lockless_io = false;",
            "guests isa-riscv64"),
+    Defect("RAM where no NUMA node has it", HW + "hostmem-network.c", "uint64_t base = hostmem(nm)->mr.addr;",
+           "uint64_t base = 0;", "qtest sdm-window-test"),
     Defect("slaves overlap by a byte", HW + "window-map.c",
            "ranges_overlap(offset, size, map->slots[i].offset,",
            "ranges_overlap(offset, size - 1, map->slots[i].offset,",

@@ -404,9 +404,15 @@ static void nm_connected(void *opaque, MultiSocketPeer *peer)
 
     if (!nm->master) {
         uint64_t size = memory_region_size(&hostmem(nm)->mr);
+        /*
+         * An address space has its root where that is in its container: as the
+         * board's RAM, or in what a NUMA node makes of it.
+         */
+        uint64_t base = hostmem(nm)->mr.addr;
 
         multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_MEMORY,
-                                   sdm_memory_server_new(&nm->as, size, peer));
+                                   sdm_memory_server_new(&nm->as, base, size,
+                                                         peer));
         if (nm->coherent_size && !nm->passed) {
             nm->coherent = sdm_coherent_new(peer, &hostmem(nm)->mr, NULL,
                                             size - nm->coherent_size,

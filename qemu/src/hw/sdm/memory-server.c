@@ -21,6 +21,7 @@
 
 struct SDMMemoryServer {
     AddressSpace *as;
+    uint64_t base;
     uint64_t size;
     MultiSocketPeer *peer;
 
@@ -154,8 +155,8 @@ static bool send_mapped(SDMMemoryServer *server,
                         const struct sdm_proto_header *header, uint64_t offset)
 {
     hwaddr length = header->arg;
-    void *ram = address_space_map(server->as, offset, &length, false,
-                                  MEMTXATTRS_UNSPECIFIED);
+    void *ram = address_space_map(server->as, server->base + offset, &length,
+                                  false, MEMTXATTRS_UNSPECIFIED);
     struct iovec iov = { .iov_base = ram, .iov_len = length };
     bool whole = ram && length == header->arg;
 
@@ -189,7 +190,8 @@ static const char *serve_read(SDMMemoryServer *server,
         if (!send_mapped(server, header, offset)) {
             answer(server, header, SDM_MEM_FAULT);
         }
-    } else if (ram_load(server->as, offset, buf, length) != MEMTX_OK) {
+    } else if (ram_load(server->as, server->base + offset, buf, length) !=
+               MEMTX_OK) {
         answer(server, header, SDM_MEM_FAULT);
     } else {
         multi_socket_peer_send(server->peer, SDM_PROTO_MEM_DATA, header->tag,
@@ -207,7 +209,8 @@ static void serve_write(SDMMemoryServer *server,
 
     if (!in_range(server->size, offset, length)) {
         result = SDM_MEM_RANGE;
-    } else if (ram_store(server->as, offset, data, length) != MEMTX_OK) {
+    } else if (ram_store(server->as, server->base + offset, data, length) !=
+               MEMTX_OK) {
         result = SDM_MEM_FAULT;
     }
     answer_write(server, header, offset, result);
@@ -241,7 +244,8 @@ static uint32_t fill(SDMMemoryServer *server, const struct sdm_proto_fill *f)
     while (left) {
         hwaddr length = MIN(left, FILL_CHUNK);
         unsigned phase = (offset - f->offset) % 8 * 8;
-        uint8_t *ram = address_space_map(server->as, offset, &length, true,
+        uint8_t *ram = address_space_map(server->as, server->base + offset,
+                                         &length, true,
                                          MEMTXATTRS_UNSPECIFIED);
 
         if (!ram) {
@@ -295,7 +299,7 @@ unsigned sdm_memory_server_place(SDMMemoryServer *server,
         return 0;
     }
     server->mapped_length = length;
-    server->mapped = address_space_map(server->as, mem.offset,
+    server->mapped = address_space_map(server->as, server->base + mem.offset,
                                        &server->mapped_length, true,
                                        MEMTXATTRS_UNSPECIFIED);
     if (server->mapped && server->mapped_length < length) {
@@ -322,12 +326,13 @@ const char *sdm_memory_server_placed(SDMMemoryServer *server,
     return NULL;
 }
 
-SDMMemoryServer *sdm_memory_server_new(AddressSpace *as, uint64_t size,
-                                       MultiSocketPeer *peer)
+SDMMemoryServer *sdm_memory_server_new(AddressSpace *as, uint64_t base,
+                                       uint64_t size, MultiSocketPeer *peer)
 {
     SDMMemoryServer *server = g_new0(SDMMemoryServer, 1);
 
     server->as = as;
+    server->base = base;
     server->size = size;
     server->peer = multi_socket_peer_ref(peer);
     return server;

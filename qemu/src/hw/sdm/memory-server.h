@@ -14,9 +14,9 @@ typedef struct SDMMemoryServer SDMMemoryServer;
 /* Fill memory with the bytes of @pattern, lowest first, again and again. */
 void sdm_memory_fill(uint8_t *to, size_t length, uint64_t pattern);
 
-/* Main loop. @as has the RAM at address 0 and is @size bytes long. */
-SDMMemoryServer *sdm_memory_server_new(AddressSpace *as, uint64_t size,
-                                       MultiSocketPeer *peer);
+/* Main loop. @as has the RAM, of @size bytes, at address @base. */
+SDMMemoryServer *sdm_memory_server_new(AddressSpace *as, uint64_t base,
+                                       uint64_t size, MultiSocketPeer *peer);
 void sdm_memory_server_free(SDMMemoryServer *server);
 
 /* As the operations of the same names of the memory channel. */

@@ -11,11 +11,28 @@
 static Rig *rig;
 static Machine *master, *slave1, *slave2;
 
+/* An option of the machine names the memory, instead of a NUMA node. */
+static bool by_machine;
+
+static Machine *start_one(char *args)
+{
+    g_autofree char *before = args;
+    const char *numa = "-numa node,memdev=mem";
+    char *at = strstr(before, numa);
+    g_autofree char *other = NULL;
+
+    g_assert_nonnull(at);
+    other = g_strdup_printf("%.*s-machine memory-backend=mem%s",
+                            (int)(at - before), before, at + strlen(numa));
+    return start_machine(rig, by_machine ? other : before);
+}
+
 static void start(const MasterOptions *options, bool second)
 {
     rig = rig_new_tcp();
-    master = start_master(rig, options);
-    slave1 = start_slave(rig, NULL);
+    master = start_one(master_args(rig, options));
+    slave1 = start_one(slave_args(rig, NULL));
+    wait_connected(slave1, 1);
     slave2 = second ? start_slave(rig, NULL) : NULL;
     wait_connected(master, second ? 2 : 1);
 }
@@ -353,6 +370,15 @@ static void test_reset(void)
     end();
 }
 
+static void test_by_machine(void)
+{
+    by_machine = true;
+    test_access();
+    test_bulk();
+    test_reset();
+    by_machine = false;
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -366,6 +392,7 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/window/absent", test_absent);
     qtest_add_func("/sdm/window/empty", test_empty);
     qtest_add_func("/sdm/window/reset", test_reset);
+    qtest_add_func("/sdm/window/by-machine", test_by_machine);
 
     return g_test_run();
 }
