@@ -15,6 +15,7 @@ from .console import splats
 from .hosts import Hosts
 from .isa import IsaArm, IsaArm64, IsaRiscv64, IsaX86, Kvm
 from .ktap import Result
+from .libvirt import Libvirt
 from .machine import PATIENCE, TypedMachine
 from .many import Many, Many64
 from .mailbox import Mailbox, MailboxDebian, MailboxDebug
@@ -915,8 +916,8 @@ class PlainDebug(Plain):
 
 
 SCENARIOS = [Self, Pair, Verbatim, Slave, SlaveArm64, SlaveRiscv64, IsaArm, IsaArm64, IsaRiscv64, IsaX86, Kvm, Smp,
-             BareMetal, Hosts, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux, RpmsgLinuxUnix,
-             RpmsgLinuxShared, Two, Many, Many64, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages, Life, Pressure,
-             Faults, Foreign, Debian, PciDebian, MailboxDebian, RprocDebian, RpmsgDebian, RpmsgLinuxDebian, UnixDebian,
-             PlainDebian, SharedDebian, Debug, DebugArm64, MailboxDebug, RprocDebug, RpmsgDebug, RpmsgLinuxDebug,
-             UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
+             BareMetal, Hosts, Libvirt, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux,
+             RpmsgLinuxUnix, RpmsgLinuxShared, Two, Many, Many64, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages,
+             Life, Pressure, Faults, Foreign, Debian, PciDebian, MailboxDebian, RprocDebian, RpmsgDebian,
+             RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug, DebugArm64, MailboxDebug, RprocDebug,
+             RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
