@@ -304,6 +304,7 @@ class RpmsgDebian(Rpmsg):
     """rpmsg, with Debian's own kernel as the master's."""
 
     name = "rpmsg-debian"
+    only_by_name = True
     kernel = "armmp"
 
 

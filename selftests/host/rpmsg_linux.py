@@ -242,6 +242,7 @@ class RpmsgLinuxUnix(RpmsgLinux):
     """rpmsg-linux, by a UNIX socket."""
 
     name = "rpmsg-linux-unix"
+    only_by_name = True
     unix = True
 
 
@@ -249,6 +250,7 @@ class RpmsgLinuxShared(RpmsgLinux):
     """rpmsg-linux, with a slave whose memory is mapped."""
 
     name = "rpmsg-linux-shared"
+    only_by_name = True
     unix = True
     ram = RpmsgLinux.ram + ",share=on"
 

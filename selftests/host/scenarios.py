@@ -872,6 +872,7 @@ class UnixDebug(Unix):
     """unix, with kernels that look for bugs in themselves."""
 
     name = "unix-debug"
+    only_by_name = True
     kernel = "debug"
     rounds = 5
     left_out = ("window",)
