@@ -19,7 +19,10 @@
 #include "trace.h"
 
 /* A slave returns so many credits together. */
-#define CREDIT_BATCH (ROUTED_CREDITS / 4)
+#define CREDIT_BATCH (SDM_ROUTED_CREDITS / 4)
+
+/* When to look again whether a slave is ready for news of others. */
+#define RETRY_MS 10
 
 /*
  * ------------------------------------------------------------------------
@@ -35,40 +38,143 @@ static SignalLink *find_slave(SDMCommunicationSocket *cs, uint32_t id)
     return link && link->epoch ? link : NULL;
 }
 
+static uint32_t link_state(SignalLink *link)
+{
+    return link->comm->core->peers[multi_socket_peer_id(link->peer)].state;
+}
+
+static void tell_state(SignalLink *link, uint32_t id, uint32_t state)
+{
+    link->told[id].state = state;
+    multi_socket_peer_send(link->peer, SDM_PROTO_PEER_STATE, id, state, NULL,
+                           0);
+}
+
+/* That a machine has gone which it knows by this ID. */
+static void tell_end(SignalLink *link, uint32_t id)
+{
+    if (link->told[id].epoch) {
+        link->told[id].epoch = 0;
+        tell_state(link, id, link->comm->ended[id]);
+    }
+}
+
 static void tell_slave(SignalLink *link, SignalLink *of)
 {
+    uint32_t id = multi_socket_peer_id(of->peer);
     struct sdm_proto_peer peer = {
-        .id = multi_socket_peer_id(of->peer),
+        .id = id,
         .epoch = of->epoch,
         .num_signals = of->signals.num_signals,
         .boot_signal = of->signals.boot_signal,
         .reset_signal = of->signals.reset_signal,
-        .state = of->shown,
+        .state = link_state(of),
         .arch = multi_socket_peer_cpus(of->peer).arch,
         .cpus = multi_socket_peer_cpus(of->peer).number,
     };
     uint8_t buf[sizeof(peer)];
     struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
 
+    tell_end(link, id);
+    link->told[id] = (Told) { .epoch = of->epoch, .state = peer.state };
     sdm_proto_put_peer(buf, &peer);
     multi_socket_peer_send(link->peer, SDM_PROTO_PEER, 0, 0, &iov, 1);
 }
 
-static void tell_state(SignalLink *link, uint32_t id, uint32_t state)
+/*
+ * A slave that does not take what it is told is told no more until then, and
+ * in the end only how things are: nobody can flood it with his changes.
+ */
+static bool is_ready(SignalLink *link)
 {
-    multi_socket_peer_send(link->peer, SDM_PROTO_PEER_STATE, id, state, NULL,
-                           0);
+    return multi_socket_peer_has_left(link->peer, link->news_mark);
 }
 
-static uint32_t link_state(SignalLink *link)
+static bool knows_all(SignalLink *link, uint32_t id, SignalLink *other)
 {
-    return link->comm->core->peers[multi_socket_peer_id(link->peer)].state;
+    const Told *told = &link->told[id];
+
+    return other ? told->epoch == other->epoch &&
+                   told->state == link_state(other) : !told->epoch;
+}
+
+/* Tells one slave of another one; false: not now. */
+static bool tell(SignalLink *link, uint32_t id, SignalLink *other)
+{
+    if (knows_all(link, id, other)) {
+        return true;
+    }
+    if (!is_ready(link)) {
+        return false;
+    }
+    if (!other) {
+        tell_end(link, id);
+    } else if (link->told[id].epoch == other->epoch) {
+        tell_state(link, id, link_state(other));
+    } else if (is_ready(other)) {
+        /* Who gets credits has to know from whom: both or none. */
+        tell_slave(other, link);
+        tell_slave(link, other);
+        other->news_mark = multi_socket_peer_mark(other->peer);
+    } else {
+        return false;
+    }
+    link->news_mark = multi_socket_peer_mark(link->peer);
+    return true;
+}
+
+/* Tells all others; false: some not now. */
+static bool tell_all(SDMCommunicationSocket *cs, uint32_t id)
+{
+    SignalLink *of = find_slave(cs, id);
+    bool all = true;
+    uint32_t i;
+
+    for (i = 1; i < SDM_MAX_IDS; i++) {
+        SignalLink *link = find_slave(cs, i);
+
+        if (link && link != of) {
+            all &= tell(link, id, of);
+        }
+    }
+    return all;
+}
+
+void sdm_route_tell(SDMCommunicationSocket *cs)
+{
+    unsigned long id;
+
+    for (id = find_first_bit(cs->news, SDM_MAX_IDS); id < SDM_MAX_IDS;
+         id = find_next_bit(cs->news, SDM_MAX_IDS, id + 1)) {
+        if (tell_all(cs, id)) {
+            clear_bit(id, cs->news);
+        }
+    }
+    if (!bitmap_empty(cs->news, SDM_MAX_IDS) && !timer_pending(cs->retry)) {
+        timer_mod(cs->retry, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + RETRY_MS);
+    }
+}
+
+static void retry(void *opaque)
+{
+    sdm_route_tell(opaque);
+}
+
+void sdm_route_init(SDMCommunicationSocket *cs)
+{
+    cs->retry = timer_new_ms(QEMU_CLOCK_REALTIME, retry, cs);
+}
+
+void sdm_route_changed(SignalLink *link)
+{
+    if (link->epoch) {
+        set_bit(multi_socket_peer_id(link->peer), link->comm->news);
+    }
 }
 
 void sdm_route_up(SignalLink *link)
 {
     SDMCommunicationSocket *cs = link->comm;
-    uint32_t id;
 
     if (!multi_socket_is_master(cs->socket) ||
         !multi_socket_peer_has(link->peer, SDM_PROTO_FEATURE_PEERS)) {
@@ -76,19 +182,13 @@ void sdm_route_up(SignalLink *link)
     }
     cs->last_epoch = cs->last_epoch == UINT32_MAX ? 1 : cs->last_epoch + 1;
     link->epoch = cs->last_epoch;
-    link->shown = link_state(link);
-    for (id = 1; id < SDM_MAX_IDS; id++) {
-        SignalLink *other = find_slave(cs, id);
-
-        if (other && other != link) {
-            tell_slave(other, link);
-            tell_slave(link, other);
-        }
-    }
+    sdm_route_changed(link);
+    sdm_route_tell(cs);
 }
 
 void sdm_route_down(SignalLink *link, bool in_order)
 {
+    SDMCommunicationSocket *cs = link->comm;
     uint32_t gone = multi_socket_peer_id(link->peer);
     uint32_t id;
 
@@ -96,41 +196,21 @@ void sdm_route_down(SignalLink *link, bool in_order)
         return;
     }
     for (id = 1; id < SDM_MAX_IDS; id++) {
-        SignalLink *other = find_slave(link->comm, id);
+        SignalLink *other = find_slave(cs, id);
 
-        if (other && other != link) {
+        if (other) {
             other->granted[gone] = 0;
-            tell_state(other, gone,
-                       in_order ? SDM_PEER_ABSENT : SDM_PEER_LOST);
         }
     }
+    cs->ended[gone] = in_order ? SDM_PEER_ABSENT : SDM_PEER_LOST;
+    sdm_route_changed(link);
     link->epoch = 0;
+    sdm_route_tell(cs);
 }
 
-void sdm_route_states(SDMCommunicationSocket *cs)
+static const char *relay_signal(SignalLink *link, const SDMInboxFrame *frame)
 {
-    uint32_t id, i;
-
-    for (id = 1; id < SDM_MAX_IDS; id++) {
-        SignalLink *link = find_slave(cs, id);
-
-        if (!link || link->shown == link_state(link)) {
-            continue;
-        }
-        link->shown = link_state(link);
-        for (i = 1; i < SDM_MAX_IDS; i++) {
-            SignalLink *other = find_slave(cs, i);
-
-            if (other && other != link) {
-                tell_state(other, id, link->shown);
-            }
-        }
-    }
-}
-
-static const char *relay_signal(SignalLink *link, const InboxEntry *entry)
-{
-    const struct sdm_proto_signal *signal = &entry->signal;
+    const struct sdm_proto_signal *signal = &frame->signal;
     uint32_t id = multi_socket_peer_id(link->peer);
     SignalLink *dest = find_slave(link->comm, signal->dest);
     uint8_t buf[sizeof(*signal)];
@@ -142,7 +222,7 @@ static const char *relay_signal(SignalLink *link, const InboxEntry *entry)
     if (signal->dest == id || !link->epoch) {
         return "signal for somebody else";
     }
-    if (!dest || dest->epoch != entry->header.tag) {
+    if (!dest || dest->epoch != frame->header.tag) {
         /* It has gone, and the sender does not know yet. */
         return NULL;
     }
@@ -161,9 +241,9 @@ static const char *relay_signal(SignalLink *link, const InboxEntry *entry)
     return NULL;
 }
 
-static const char *relay_credit(SignalLink *link, const InboxEntry *entry)
+static const char *relay_credit(SignalLink *link, const SDMInboxFrame *frame)
 {
-    struct sdm_proto_peer_credit credit = entry->credit;
+    struct sdm_proto_peer_credit credit = frame->credit;
     SignalLink *sender = find_slave(link->comm, credit.id);
     uint8_t buf[sizeof(credit)];
     struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
@@ -177,7 +257,7 @@ static const char *relay_credit(SignalLink *link, const InboxEntry *entry)
     if (credit.taken > link->signals.num_signals) {
         return "report of a signal that there is not";
     }
-    if (credit.credits > ROUTED_CREDITS - link->granted[credit.id]) {
+    if (credit.credits > SDM_ROUTED_CREDITS - link->granted[credit.id]) {
         return "impossible number of credits";
     }
     link->granted[credit.id] += credit.credits;
@@ -188,13 +268,13 @@ static const char *relay_credit(SignalLink *link, const InboxEntry *entry)
     return NULL;
 }
 
-static const char *master_process(SignalLink *link, const InboxEntry *entry)
+static const char *master_process(SignalLink *link, const SDMInboxFrame *frame)
 {
-    switch (entry->header.type) {
+    switch (frame->header.type) {
     case SDM_PROTO_SIGNAL:
-        return relay_signal(link, entry);
+        return relay_signal(link, frame);
     case SDM_PROTO_PEER_CREDIT:
-        return relay_credit(link, entry);
+        return relay_credit(link, frame);
     default:
         return "frame that only a master sends";
     }
@@ -303,8 +383,8 @@ static const char *slave_arrived(SDMCommunicationSocket *cs,
     sdm_core_slave_up(cs->core, peer->id, cpus, &signals);
     /* What an earlier one has sent may not have been taken yet. */
     waiting = cs->core->peers[peer->id].rx.count;
-    if (waiting < ROUTED_CREDITS) {
-        cs->owed[peer->id] = ROUTED_CREDITS - waiting;
+    if (waiting < SDM_ROUTED_CREDITS) {
+        cs->owed[peer->id] = SDM_ROUTED_CREDITS - waiting;
         grant(cs, peer->id, 0);
     }
     return NULL;
@@ -364,7 +444,7 @@ static const char *slave_credit(SDMCommunicationSocket *cs,
     return what;
 }
 
-const char *sdm_route_process(SignalLink *link, const InboxEntry *entry)
+const char *sdm_route_process(SignalLink *link, const SDMInboxFrame *frame)
 {
     SDMCommunicationSocket *cs = link->comm;
 
@@ -372,16 +452,16 @@ const char *sdm_route_process(SignalLink *link, const InboxEntry *entry)
         return "frame of a feature that was not agreed on";
     }
     if (multi_socket_is_master(cs->socket)) {
-        return master_process(link, entry);
+        return master_process(link, frame);
     }
-    switch (entry->header.type) {
+    switch (frame->header.type) {
     case SDM_PROTO_SIGNAL:
-        return slave_signal(cs, &entry->signal);
+        return slave_signal(cs, &frame->signal);
     case SDM_PROTO_PEER:
-        return slave_arrived(cs, &entry->peer);
+        return slave_arrived(cs, &frame->peer);
     case SDM_PROTO_PEER_STATE:
-        return slave_state(cs, entry->header.tag, entry->header.arg);
+        return slave_state(cs, frame->header.tag, frame->header.arg);
     default:
-        return slave_credit(cs, &entry->credit);
+        return slave_credit(cs, &frame->credit);
     }
 }

@@ -6,34 +6,21 @@
 #ifndef HW_SDM_COMM_SOCKET_INTERNAL_H
 #define HW_SDM_COMM_SOCKET_INTERNAL_H
 
-#include "qemu/queue.h"
-#include "qemu/thread.h"
+#include "qemu/bitmap.h"
+#include "qemu/timer.h"
 #include "hw/sdm/core.h"
 #include "hw/sdm/multi-socket.h"
 #include "coherent.h"
+#include "inbox.h"
 #include "kick.h"
-
-/* So many signals of one slave may be under way to another one. */
-#define ROUTED_CREDITS 16
-
-/*
- * Frames that may wait for the device. Signals are limited by credits,
- * credits by the signals sent, and nobody's state changes that fast.
- */
-#define INBOX_MAX \
-    (4 * SDM_PROTO_MAX_CREDITS + 4 * SDM_MAX_IDS * ROUTED_CREDITS)
 
 OBJECT_DECLARE_SIMPLE_TYPE(SDMCommunicationSocket, SDM_COMMUNICATION_SOCKET)
 
-typedef struct InboxEntry {
-    QSIMPLEQ_ENTRY(InboxEntry) next;
-    struct sdm_proto_header header;
-    union {
-        struct sdm_proto_signal signal;
-        struct sdm_proto_peer peer;
-        struct sdm_proto_peer_credit credit;
-    };
-} InboxEntry;
+/* What a slave has been told of another one. */
+typedef struct Told {
+    uint32_t epoch; /* 0: that it is not there */
+    uint32_t state;
+} Told;
 
 /* One connection, as the signal channel sees it. */
 typedef struct SignalLink {
@@ -55,13 +42,11 @@ typedef struct SignalLink {
 
     /* On a master, for signals of other slaves to this one (comm-route.c). */
     uint32_t epoch;     /* 0: it takes no part in that */
-    uint32_t shown;     /* state that other slaves have been told */
+    uint64_t news_mark; /* where the latest news were in its queue */
+    Told told[SDM_MAX_IDS];
     uint16_t granted[SDM_MAX_IDS]; /* signals that each may still send */
 
-    /* Protects the inbox. Nothing is locked after it. */
-    QemuMutex lock;
-    QSIMPLEQ_HEAD(, InboxEntry) inbox;
-    unsigned inbox_count;
+    SDMInbox inbox;     /* any thread */
 } SignalLink;
 
 struct SDMCommunicationSocket {
@@ -71,7 +56,12 @@ struct SDMCommunicationSocket {
     SDMCore *core;
     QEMUBH *announce;
     uint32_t described; /* credits in the latest HELLO or WELCOME */
-    uint32_t last_epoch; /* master: of any link */
+
+    /* On a master, for its slaves. */
+    uint32_t last_epoch;          /* of any link */
+    uint32_t ended[SDM_MAX_IDS];  /* how the latest link ended: SDM_PEER_* */
+    DECLARE_BITMAP(news, SDM_MAX_IDS); /* of whom not all others know all */
+    QEMUTimer *retry;             /* to tell those that were not ready */
 
     /* On a slave, of other slaves. */
     uint32_t epochs[SDM_MAX_IDS]; /* 0: not there */
@@ -83,11 +73,13 @@ SignalLink *sdm_comm_find_link(SDMCommunicationSocket *cs, uint32_t id);
 /*
  * Signals between slaves (comm-route.c); all of it under the BQL.
  *
- * On a master: a link is up or down, states of slaves have changed.
+ * On a master: a link is up or down, a slave's state has changed; tell others.
  */
+void sdm_route_init(SDMCommunicationSocket *cs);
 void sdm_route_up(SignalLink *link);
 void sdm_route_down(SignalLink *link, bool in_order);
-void sdm_route_states(SDMCommunicationSocket *cs);
+void sdm_route_changed(SignalLink *link);
+void sdm_route_tell(SDMCommunicationSocket *cs);
 
 /* On a slave: send to another one; return its credits; the master has gone. */
 bool sdm_route_send(SDMCommunicationSocket *cs,
@@ -102,6 +94,6 @@ void sdm_route_lost(SDMCommunicationSocket *cs, bool in_order);
  * A frame that concerns another slave. Returns NULL or how it violates the
  * protocol.
  */
-const char *sdm_route_process(SignalLink *link, const InboxEntry *entry);
+const char *sdm_route_process(SignalLink *link, const SDMInboxFrame *frame);
 
 #endif

@@ -10,10 +10,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "qemu/lockable.h"
 #include "qemu/main-loop.h"
-#include "qemu/queue.h"
-#include "qemu/thread.h"
 #include "qom/object_interfaces.h"
 #include "hw/sdm/hostmem-network.h"
 #include "comm-socket-internal.h"
@@ -135,7 +132,7 @@ static void announce_bh(void *opaque)
         }
     }
     if (multi_socket_is_master(cs->socket)) {
-        sdm_route_states(cs);
+        sdm_route_tell(cs);
     }
 }
 
@@ -184,54 +181,55 @@ static bool is_routed(SignalLink *link, const struct sdm_proto_signal *signal)
 }
 
 /* Returns NULL or how the frame violates the protocol. */
-static const char *link_process(SignalLink *link, const InboxEntry *entry)
+static const char *link_process(SignalLink *link, const SDMInboxFrame *frame)
 {
     SDMCore *core = link->comm->core;
     uint32_t id = multi_socket_peer_id(link->peer);
     const char *what;
 
-    switch (entry->header.type) {
+    switch (frame->header.type) {
     case SDM_PROTO_SIGNAL:
-        if (is_routed(link, &entry->signal)) {
-            return sdm_route_process(link, entry);
+        if (is_routed(link, &frame->signal)) {
+            return sdm_route_process(link, frame);
         }
-        if (entry->signal.source != id) {
+        if (frame->signal.source != id) {
             return "signal in the name of somebody else";
         }
-        what = sdm_core_check_signal(core, &entry->signal);
-        return what ? what : sdm_core_receive(core, &entry->signal);
+        what = sdm_core_check_signal(core, &frame->signal);
+        return what ? what : sdm_core_receive(core, &frame->signal);
     case SDM_PROTO_CREDIT:
-        what = sdm_core_add_credits(core, id, entry->header.arg);
-        if (!what && entry->header.tag) {
-            what = sdm_core_taken(core, id, entry->header.tag - 1);
+        what = sdm_core_add_credits(core, id, frame->header.arg);
+        if (!what && frame->header.tag) {
+            what = sdm_core_taken(core, id, frame->header.tag - 1);
         }
         return what;
     case SDM_PROTO_STATE:
-        what = sdm_proto_parse_state(entry->header.arg);
+        what = sdm_proto_parse_state(frame->header.arg);
         if (!what) {
-            sdm_core_peer_state(core, id, entry->header.arg);
+            sdm_core_peer_state(core, id, frame->header.arg);
             /* For the others, later: it may change its mind all the time. */
+            sdm_route_changed(link);
             qemu_bh_schedule(link->comm->announce);
         }
         return what;
     case SDM_PROTO_ACTION:
-        what = sdm_core_check_action(core, id, entry->header.tag,
-                                     entry->header.arg);
+        what = sdm_core_check_action(core, id, frame->header.tag,
+                                     frame->header.arg);
         if (!what) {
-            sdm_core_peer_action(core, id, entry->header.tag,
-                                 entry->header.arg);
+            sdm_core_peer_action(core, id, frame->header.tag,
+                                 frame->header.arg);
         }
         return what;
     default:
-        return sdm_route_process(link, entry);
+        return sdm_route_process(link, frame);
     }
 }
 
 /* To start or reset a machine is the main loop's. */
-static bool needs_main_loop(SignalLink *link, const InboxEntry *entry)
+static bool needs_main_loop(SignalLink *link, const SDMInboxFrame *frame)
 {
-    return entry->header.type == SDM_PROTO_SIGNAL &&
-           sdm_core_has_action(link->comm->core, entry->signal.signal);
+    return frame->header.type == SDM_PROTO_SIGNAL &&
+           sdm_core_has_action(link->comm->core, frame->signal.signal);
 }
 
 /* What goes with the frames that have arrived may not be there yet. */
@@ -242,38 +240,31 @@ static bool must_wait(SignalLink *link)
             !sdm_coherent_is_current(link->coherent));
 }
 
-/* The next frame, in the order of arrival; NULL if the rest has to wait. */
-static InboxEntry *inbox_take(SignalLink *link, bool main_loop)
+typedef struct Taking {
+    SignalLink *link;
+    bool main_loop;
+} Taking;
+
+static bool may_take(void *opaque, const SDMInboxFrame *frame)
 {
-    InboxEntry *entry;
+    Taking *taking = opaque;
 
-    QEMU_LOCK_GUARD(&link->lock);
-
-    entry = QSIMPLEQ_FIRST(&link->inbox);
-    if (!entry || must_wait(link)) {
-        return NULL;
+    if (must_wait(taking->link)) {
+        return false;
     }
-    if (!main_loop && needs_main_loop(link, entry)) {
-        qemu_bh_schedule(link->bh);
-        return NULL;
+    if (!taking->main_loop && needs_main_loop(taking->link, frame)) {
+        qemu_bh_schedule(taking->link->bh);
+        return false;
     }
-    QSIMPLEQ_REMOVE_HEAD(&link->inbox, next);
-    link->inbox_count--;
-    return entry;
-}
-
-static unsigned inbox_count(SignalLink *link)
-{
-    QEMU_LOCK_GUARD(&link->lock);
-
-    return link->inbox_count;
+    return true;
 }
 
 /* As much as is there now: a flood does not keep anybody here. */
 static void link_serve(SignalLink *link, bool main_loop)
 {
-    unsigned count = inbox_count(link);
-    InboxEntry *entry;
+    Taking taking = { .link = link, .main_loop = main_loop };
+    unsigned count = sdm_inbox_count(&link->inbox);
+    SDMInboxFrame *frame;
 
     /* An action may let go of the BQL. Whoever comes then would overtake it. */
     if (link->serving) {
@@ -281,14 +272,15 @@ static void link_serve(SignalLink *link, bool main_loop)
         return;
     }
     link->serving = true;
-    while (count-- && (entry = inbox_take(link, main_loop))) {
-        const char *what = link->violated ? NULL : link_process(link, entry);
+    while (count-- &&
+           (frame = sdm_inbox_take(&link->inbox, may_take, &taking))) {
+        const char *what = link->violated ? NULL : link_process(link, frame);
 
         if (what) {
             multi_socket_peer_fail(link->peer, "protocol violation: %s", what);
             link->violated = true;
         }
-        g_free(entry);
+        g_free(frame);
     }
     link->serving = false;
     if (link->coherent) {
@@ -340,16 +332,16 @@ static void link_kick(void *opaque)
 }
 
 /* Returns NULL or what is wrong with it. */
-static const char *parse_payload(InboxEntry *entry, const uint8_t *payload)
+static const char *parse_payload(SDMInboxFrame *frame, const uint8_t *payload)
 {
-    switch (entry->header.type) {
+    switch (frame->header.type) {
     case SDM_PROTO_SIGNAL:
-        sdm_proto_parse_signal(payload, &entry->signal);
+        sdm_proto_parse_signal(payload, &frame->signal);
         return NULL;
     case SDM_PROTO_PEER:
-        return sdm_proto_parse_peer(payload, &entry->peer);
+        return sdm_proto_parse_peer(payload, &frame->peer);
     case SDM_PROTO_PEER_CREDIT:
-        return sdm_proto_parse_peer_credit(payload, &entry->credit);
+        return sdm_proto_parse_peer_credit(payload, &frame->credit);
     default:
         return NULL;
     }
@@ -360,37 +352,21 @@ static const char *cs_receive(void *opaque, MultiSocketPeer *peer,
                               const uint8_t *payload)
 {
     SignalLink *link = multi_socket_peer_data(peer, SDM_PROTO_CHANNEL_SIGNAL);
-    InboxEntry *entry;
+    SDMInboxFrame *frame;
     const char *what;
-    bool full = false;
 
     if (!link) {
         return "signal frame from a machine without signals";
     }
-    entry = g_new0(InboxEntry, 1);
-    entry->header = *header;
-    what = parse_payload(entry, payload);
+    frame = g_new0(SDMInboxFrame, 1);
+    frame->header = *header;
+    what = parse_payload(frame, payload);
     if (what) {
-        g_free(entry);
+        g_free(frame);
         return what;
     }
-    WITH_QEMU_LOCK_GUARD(&link->lock) {
-        InboxEntry *last = QSIMPLEQ_LAST(&link->inbox, InboxEntry, next);
-
-        if (header->type == SDM_PROTO_STATE && last &&
-            last->header.type == SDM_PROTO_STATE) {
-            /* The newer state is all that counts. */
-            last->header = *header;
-        } else if (link->inbox_count < INBOX_MAX) {
-            QSIMPLEQ_INSERT_TAIL(&link->inbox, entry, next);
-            link->inbox_count++;
-            entry = NULL;
-        } else {
-            full = true;
-        }
-    }
-    g_free(entry);
-    if (full) {
+    if (!sdm_inbox_add(&link->inbox, frame)) {
+        g_free(frame);
         return "flood of signal frames";
     }
     sdm_kick(link->kick);
@@ -439,8 +415,7 @@ static bool cs_accept(void *opaque, MultiSocketPeer *peer, const uint8_t *body,
                                   NULL);
     link->kick = sdm_kick_new(link_kick, link);
     link->deadline = timer_new_ms(QEMU_CLOCK_REALTIME, link_deadline, link);
-    qemu_mutex_init(&link->lock);
-    QSIMPLEQ_INIT(&link->inbox);
+    sdm_inbox_init(&link->inbox);
     multi_socket_peer_set_data(peer, SDM_PROTO_CHANNEL_SIGNAL, link);
     return true;
 }
@@ -516,7 +491,7 @@ static void cs_disconnected(void *opaque, MultiSocketPeer *peer, bool in_order)
     if (link->coherent) {
         sdm_coherent_unref(link->coherent);
     }
-    qemu_mutex_destroy(&link->lock);
+    sdm_inbox_destroy(&link->inbox);
     multi_socket_peer_unref(link->peer);
     g_free(link);
 }
@@ -553,6 +528,7 @@ static bool socket_attach(SDMCommunication *comm, SDMCore *core, Error **errp)
         multi_socket_set_wanted_id(cs->socket, core->config.slave_id);
     }
     cs->core = core;
+    sdm_route_init(cs);
     cs->announce = aio_bh_new_guarded(iohandler_get_aio_context(), announce_bh,
                                       cs, NULL);
     return true;

@@ -108,6 +108,7 @@ typedef struct MultiSocketTx {
     size_t head;
     size_t tail;
     size_t size;
+    uint64_t left; /* bytes that were in buf and have been sent */
 
     /*
      * Somebody is writing a long frame to the socket, or it is not ready yet;

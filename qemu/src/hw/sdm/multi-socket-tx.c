@@ -142,6 +142,7 @@ static bool tx_flush_locked(MultiSocketPeer *peer)
             return false;
         }
         tx->head += n;
+        tx->left += n;
         if (tx_queued(tx) < TX_CONGESTED) {
             qemu_cond_broadcast(&tx->room);
         }
@@ -474,6 +475,20 @@ int multi_socket_peer_post_write_wait(MultiSocketPeer *peer, uint64_t offset,
         }
     }
     return ret;
+}
+
+uint64_t multi_socket_peer_mark(MultiSocketPeer *peer)
+{
+    QEMU_LOCK_GUARD(&peer->tx.lock);
+
+    return peer->tx.left + tx_queued(&peer->tx);
+}
+
+bool multi_socket_peer_has_left(MultiSocketPeer *peer, uint64_t mark)
+{
+    QEMU_LOCK_GUARD(&peer->tx.lock);
+
+    return peer->tx.left >= mark;
 }
 
 bool multi_socket_peer_congested(MultiSocketPeer *peer)

@@ -254,22 +254,30 @@ static void test_taken(void)
 
 /*
  * ------------------------------------------------------------------------
- * By hand: a slave, slave 1, which knows the feature or does not
+ * By hand: a slave, which knows the feature or does not
  */
 
-static int join(uint32_t features, struct sdm_proto_peer *peer)
+static int join_as(uint32_t id, uint32_t features)
 {
-    g_autofree uint8_t *payload = g_malloc0(SDM_PROTO_MAX_FRAME);
-    struct sdm_proto_header header;
     RawHello hello = {
         .hello = raw_hello, .memory = &raw_memory, .signals = &raw_signals,
     };
     int fd = raw_connect(rig);
 
     hello.hello.features = features;
-    hello.hello.id = 1;
+    hello.hello.id = id;
     raw_send_hello(fd, &hello);
     raw_expect(fd, SDM_PROTO_WELCOME, NULL, NULL);
+    return fd;
+}
+
+/* As slave 1; if it knows the feature it learns of slave 2. */
+static int join(uint32_t features, struct sdm_proto_peer *peer)
+{
+    g_autofree uint8_t *payload = g_malloc0(SDM_PROTO_MAX_FRAME);
+    struct sdm_proto_header header;
+    int fd = join_as(1, features);
+
     if (features) {
         raw_expect(fd, SDM_PROTO_PEER, &header, payload);
         g_assert_null(sdm_proto_parse_peer(payload, peer));
@@ -521,6 +529,79 @@ static void test_violations(void)
     end_raw();
 }
 
+/* Far more than a socket takes from a peer that does not read */
+#define CHANGES 3000
+
+static void change_state(int fd, unsigned n)
+{
+    unsigned i;
+
+    for (i = 0; i < n; i++) {
+        uint32_t state = SDM_PEER_RESET | (i % 2 ? 0 : SDM_PEER_STATE_DRIVER);
+
+        raw_send_header(fd, SDM_PROTO_STATE, 0, 0, 0, state);
+        WAIT_FOR(get_reg(master, SDM_REG_PEER(2, SDM_PEER_STATE)) == state);
+    }
+}
+
+/*
+ * A slave that does not listen is not flooded with what another one does. Once
+ * it listens it learns how things are, and all of it makes sense.
+ */
+static void test_news(void)
+{
+    g_autofree uint8_t *payload = g_malloc0(SDM_PROTO_MAX_FRAME);
+    struct sdm_proto_peer peer = { .epoch = 0 };
+    struct sdm_proto_header header;
+    uint32_t epoch, state = SDM_PEER_ABSENT;
+    int deaf, fd, next;
+    unsigned n = 0;
+
+    rig = rig_new_unix();
+    master = start_master(rig, NULL);
+    deaf = join_as(1, ~0);
+    wait_connected(master, 1);
+    fd = join_as(2, ~0);
+    wait_connected(master, 2);
+    change_state(fd, CHANGES);
+    close(fd);
+    expect_line(master, "*link to slave*lost*");
+    wait_peer_state(master, 2, SDM_PEER_LOST);
+    next = join_as(2, ~0);
+    wait_connected(master, 2);
+    change_state(next, CHANGES + 1);
+
+    /* Its master has not given up on it. */
+    g_assert_cmpint(send_signal(master, 1, 2, 0, 0), ==, SDM_TX_OK);
+    raw_expect(deaf, SDM_PROTO_PEER, NULL, payload);
+    g_assert_null(sdm_proto_parse_peer(payload, &peer));
+    epoch = peer.epoch;
+    while (epoch == peer.epoch ||
+           state != (SDM_PEER_RESET | SDM_PEER_STATE_DRIVER)) {
+        raw_receive(deaf, &header, payload);
+        switch (header.type) {
+        case SDM_PROTO_PEER_STATE:
+            g_assert_cmpint(header.tag, ==, 2);
+            g_assert_cmphex(state, !=, SDM_PEER_LOST);
+            state = header.arg;
+            n++;
+            break;
+        case SDM_PROTO_PEER:
+            g_assert_cmphex(state, ==, SDM_PEER_LOST);
+            g_assert_null(sdm_proto_parse_peer(payload, &peer));
+            state = peer.state;
+            break;
+        }
+    }
+    g_assert_cmpint(n, <, CHANGES);
+    raw_leave(next);
+    raw_expect(deaf, SDM_PROTO_PEER_STATE, &header, NULL);
+    g_assert_cmphex(header.arg, ==, SDM_PEER_ABSENT);
+    raw_leave(deaf);
+    quit_machine(master);
+    rig_free(rig);
+}
+
 /*
  * ------------------------------------------------------------------------
  * By hand: a master of slave 1
@@ -725,6 +806,7 @@ int main(int argc, char **argv)
     qtest_add_func("/sdm/route/frames", test_frames);
     qtest_add_func("/sdm/route/stale", test_stale);
     qtest_add_func("/sdm/route/violations", test_violations);
+    qtest_add_func("/sdm/route/news", test_news);
     qtest_add_func("/sdm/route/bad-master", test_bad_master);
     qtest_add_func("/sdm/route/action", test_action);
 

@@ -231,6 +231,13 @@ int multi_socket_peer_post_write_wait(MultiSocketPeer *peer, uint64_t offset,
 int multi_socket_peer_wait_answer(MultiSocketPeer *peer, const bool *done,
                                   unsigned timeout_ms);
 
+/*
+ * The end of the queue now, and whether all before it has been given to the
+ * socket: for who would rather say less than more to a peer that is slow.
+ */
+uint64_t multi_socket_peer_mark(MultiSocketPeer *peer);
+bool multi_socket_peer_has_left(MultiSocketPeer *peer, uint64_t mark);
+
 /* True if so much is queued that senders of bulk data have to wait. */
 bool multi_socket_peer_congested(MultiSocketPeer *peer);
 
