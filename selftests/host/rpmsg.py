@@ -296,6 +296,7 @@ class RpmsgShared(Rpmsg):
     """rpmsg, with a slave whose memory is mapped."""
 
     name = "rpmsg-shared"
+    only_by_name = True
     unix = True
     ram = Rpmsg.ram + ",share=on"
 

@@ -399,6 +399,7 @@ class RprocShared(Rproc):
     """rproc, with a slave whose memory is mapped."""
 
     name = "rproc-shared"
+    only_by_name = True
     pair = {"unix": True, "ram": ",share=on"}
 
 

@@ -485,6 +485,15 @@ class Plain(OtherWay):
     name = "plain"
     way = "plain"
     pair = {"device": ",dma=off"}
+    environment = "SDM_QUICK=1"
+
+
+class PlainWhole(Plain):
+    """plain, with all sizes and places; only if it is named: it takes minutes."""
+
+    name = "plain-whole"
+    only_by_name = True
+    environment = ""
 
 
 class Shared(Slave):
@@ -918,7 +927,7 @@ class PlainDebug(Plain):
 
 SCENARIOS = [Self, Pair, Verbatim, Slave, SlaveArm64, SlaveRiscv64, IsaArm, IsaArm64, IsaRiscv64, IsaX86, Kvm, Smp,
              BareMetal, Hosts, Libvirt, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux,
-             RpmsgLinuxUnix, RpmsgLinuxShared, Two, Many, Many64, Mixed, NoLimit, Unix, Tls, Plain, Shared, HugePages,
-             Life, Pressure, Faults, Foreign, Debian, PciDebian, MailboxDebian, RprocDebian, RpmsgDebian,
+             RpmsgLinuxUnix, RpmsgLinuxShared, Two, Many, Many64, Mixed, NoLimit, Unix, Tls, Plain, PlainWhole, Shared,
+             HugePages, Life, Pressure, Faults, Foreign, Debian, PciDebian, MailboxDebian, RprocDebian, RpmsgDebian,
              RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug, DebugArm64, MailboxDebug, RprocDebug,
              RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
