@@ -100,31 +100,21 @@ static const struct attribute_group sdm_peer_group = {
 	.attrs = sdm_peer_attrs,
 };
 
-static ssize_t sdm_emit_counter(char *buf, const atomic64_t *counter)
-{
-	return sysfs_emit(buf, "%llu\n", (u64)atomic64_read(counter));
-}
+#define SDM_PEER_COUNTER(_name, _counter)				\
+static ssize_t _name##_show(struct device *dev,				\
+			    struct device_attribute *attr, char *buf)	\
+{									\
+	return sysfs_emit(buf, "%llu\n", (u64)				\
+			  atomic64_read(&to_sdm_peer(dev)->_counter));	\
+}									\
+static DEVICE_ATTR_RO(_name)
 
-static ssize_t tx_show(struct device *dev, struct device_attribute *attr,
-		       char *buf)
-{
-	return sdm_emit_counter(buf, &to_sdm_peer(dev)->tx);
-}
-static DEVICE_ATTR_RO(tx);
-
-static ssize_t rx_show(struct device *dev, struct device_attribute *attr,
-		       char *buf)
-{
-	return sdm_emit_counter(buf, &to_sdm_peer(dev)->rx);
-}
-static DEVICE_ATTR_RO(rx);
-
-static ssize_t busy_show(struct device *dev, struct device_attribute *attr,
-			 char *buf)
-{
-	return sdm_emit_counter(buf, &to_sdm_peer(dev)->busy);
-}
-static DEVICE_ATTR_RO(busy);
+SDM_PEER_COUNTER(tx, tx);
+SDM_PEER_COUNTER(rx, rx);
+SDM_PEER_COUNTER(busy, busy);
+SDM_PEER_COUNTER(bytes_plain, bytes[SDM_WINDOW_PLAIN]);
+SDM_PEER_COUNTER(bytes_bulk, bytes[SDM_WINDOW_BULK]);
+SDM_PEER_COUNTER(bytes_mapped, bytes[SDM_WINDOW_MAPPED]);
 
 static ssize_t errors_show(struct device *dev, struct device_attribute *attr,
 			   char *buf)
@@ -141,30 +131,6 @@ static ssize_t errors_show(struct device *dev, struct device_attribute *attr,
 			  errors + atomic_read(&peer->bulk_errors));
 }
 static DEVICE_ATTR_RO(errors);
-
-static ssize_t bytes_plain_show(struct device *dev,
-				struct device_attribute *attr, char *buf)
-{
-	return sdm_emit_counter(buf,
-				&to_sdm_peer(dev)->bytes[SDM_WINDOW_PLAIN]);
-}
-static DEVICE_ATTR_RO(bytes_plain);
-
-static ssize_t bytes_bulk_show(struct device *dev,
-			       struct device_attribute *attr, char *buf)
-{
-	return sdm_emit_counter(buf,
-				&to_sdm_peer(dev)->bytes[SDM_WINDOW_BULK]);
-}
-static DEVICE_ATTR_RO(bytes_bulk);
-
-static ssize_t bytes_mapped_show(struct device *dev,
-				 struct device_attribute *attr, char *buf)
-{
-	return sdm_emit_counter(buf,
-				&to_sdm_peer(dev)->bytes[SDM_WINDOW_MAPPED]);
-}
-static DEVICE_ATTR_RO(bytes_mapped);
 
 static struct attribute *sdm_peer_statistics_attrs[] = {
 	&dev_attr_tx.attr,
