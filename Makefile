@@ -69,6 +69,9 @@ fuzz:
 mutants:
 	@$(top)/selftests/mutants/run
 
+dist:
+	@$(top)/scripts/dist
+
 clean: shadow
 	$(if $(wildcard $(KDIR)/Makefile),+$(kbuild) clean)
 	+$(userspace) clean
@@ -101,7 +104,8 @@ help:
 	@echo '  fuzz             inputs made at random, for TIME= seconds (600); TARGET= only one, COVERAGE=1 what is reached'
 	@echo '  mutants          puts defects into the code, and looks whether the tests notice'
 	@echo '  lint             style and static checks'
+	@echo '  dist             the archive of a release, of the last commit: build/sdm-VERSION.tar.xz'
 	@echo '  clean, distclean'
 
 .PHONY: all modules modules_install kernel-headers shadow tools dtbs qemu images demo demo-rproc demo-rpmsg bench \
-	check lint nightly fuzz mutants clean distclean help
+	check lint nightly fuzz mutants dist clean distclean help
