@@ -38,6 +38,9 @@ tools:
 
 include $(top)/scripts/install.mk
 
+html:
+	@$(top)/scripts/html
+
 dtbs:
 	+$(MAKE) -C $(top)/dts O=$(build)/dts
 
@@ -75,7 +78,7 @@ dist:
 clean: shadow
 	$(if $(wildcard $(KDIR)/Makefile),+$(kbuild) clean)
 	+$(userspace) clean
-	rm -rf $(build)/dts $(build)/man $(build)/modules $(build)/tools-arm
+	rm -rf $(build)/dts $(build)/html $(build)/html.doctrees $(build)/man $(build)/modules $(build)/tools-arm
 
 distclean: clean
 	rm -rf $(build)
@@ -89,6 +92,7 @@ help:
 	@echo '                   install-modules, install-tools, install-headers: one of these; install-dkms: for dkms(8)'
 	@echo '  uninstall        the same, away'
 	@echo '  man              manual pages, to build/man'
+	@echo '  html             the documents as HTML, to build/html'
 	@echo '  dtbs             the device trees of slaves, to build/dts'
 	@echo ''
 	@echo 'For the emulated machines (scripts/setup installs what this needs):'
@@ -107,5 +111,5 @@ help:
 	@echo '  dist             the archive of a release, of the last commit: build/sdm-VERSION.tar.xz'
 	@echo '  clean, distclean'
 
-.PHONY: all modules modules_install kernel-headers shadow tools dtbs qemu images demo demo-rproc demo-rpmsg bench \
+.PHONY: all modules modules_install kernel-headers shadow tools html dtbs qemu images demo demo-rproc demo-rpmsg bench \
 	check lint nightly fuzz mutants dist clean distclean help
