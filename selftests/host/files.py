@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The files that the guests are started with."""
 
+import copy
 import functools
 import glob
 import gzip
@@ -113,7 +114,8 @@ def apply_overlay(source, overlay, path):
 
 class Kit:
     """
-    What master and slave of one kind of kernel boot from: a copy, which stays as it is while others build.
+    What master and slave of one kind of kernel boot from: a copy, which stays as it is while others build. Who wants to
+    change something takes a copy of that.
 
     kernel, master_initrd       for the master
     slave.dtb etc.              are in the master's /root, for its slaves, if these can be of the same kind
@@ -143,6 +145,16 @@ class Kit:
             self.for_slaves = ["test.dtb", "mailbox.dtb", "test-initrd"]
         self._make_master()
 
+    def copy(self, directory):
+        """Returns a kit with files of its own."""
+        other = copy.copy(self)
+        other.directory = directory
+        # Hard links: what changes is written anew.
+        shutil.copytree(self.directory, directory, copy_function=os.link)
+        other.kernel = other.path(os.path.basename(self.kernel))
+        other.master_initrd = other.path(os.path.basename(self.master_initrd))
+        return other
+
     def remove(self):
         """Removes its files."""
         shutil.rmtree(self.directory)
@@ -152,10 +164,12 @@ class Kit:
         return os.path.join(self.directory, name)
 
     def _write(self, name, *contents):
-        with open(self.path(name), "wb") as stream:
+        path = self.path(name)
+        with open(path + ".part", "wb") as stream:
             for data in contents:
                 stream.write(data)
-        return self.path(name)
+        os.replace(path + ".part", path)
+        return path
 
     def read(self, name):
         """The contents of a file of the kit."""

@@ -10,18 +10,12 @@ TICK = 0.5
 
 
 class Jobs:
-    """
-    Runs scenarios, several at the same time. Those with the same kernel run one after the other: they change the files
-    that its machines are started from.
-    """
+    """Runs scenarios, several at the same time."""
 
     def __init__(self, scenarios, make):
         """make turns the class of a scenario into a scenario."""
-        groups = {}
-        for scenario in scenarios:
-            groups.setdefault(scenario.kernel, []).append(scenario)
         # What takes longest comes first.
-        self.waiting = collections.deque(sorted(groups.values(), key=lambda group: group[0].kernel != "debug"))
+        self.waiting = collections.deque(sorted(scenarios, key=lambda scenario: scenario.kernel != "debug"))
         self.make = make
         self.running = []
         self.error = None
@@ -44,7 +38,7 @@ class Jobs:
             raise self.error
 
     def _next(self):
-        """Some that are not begun, or None."""
+        """One that is not begun, or None."""
         try:
             return self.waiting.popleft()
         except IndexError:
@@ -52,12 +46,11 @@ class Jobs:
 
     def _work(self):
         try:
-            while group := self._next():
-                for scenario in group:
-                    one = self.make(scenario)
-                    self.running.append(one)
-                    one.execute()
-                    self.running.remove(one)
+            while scenario := self._next():
+                one = self.make(scenario)
+                self.running.append(one)
+                one.execute()
+                self.running.remove(one)
         except BaseException as error:
             # The main thread tells of it, and ends the others.
             self.error = error

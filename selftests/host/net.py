@@ -11,6 +11,7 @@ them, and it cannot be told to drop exactly this or repeat exactly that.
 import ctypes
 import fcntl
 import heapq
+import itertools
 import os
 import random
 import select
@@ -26,6 +27,9 @@ IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
 
 MASTER, SLAVE = "10.77.0.1", "10.77.0.2"
 
+# Scenarios side by side have networks of their own.
+NUMBERS = itertools.count(1)
+
 
 def why_not():
     """Why there can be no such network here; an empty string if there can."""
@@ -35,7 +39,7 @@ def why_not():
         return "no ip (iproute2)"
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return "no /dev/net/tun"
-    name = f"sdm-{os.getpid()}-try"
+    name = f"sdm-{os.getpid()}-{next(NUMBERS)}-try"
     if subprocess.run(["ip", "netns", "add", name], check=False, stderr=subprocess.DEVNULL).returncode:
         return "no network namespaces"
     subprocess.run(["ip", "netns", "del", name], check=False)
@@ -51,7 +55,8 @@ class Network:
     """Two namespaces, "master" and "slave", and the wire between them."""
 
     def __init__(self, seed=0):
-        self.names = {side: f"sdm-{os.getpid()}-{side}" for side in ("master", "slave")}
+        number = next(NUMBERS)
+        self.names = {side: f"sdm-{os.getpid()}-{number}-{side}" for side in ("master", "slave")}
         self.fds = []
         self.wire = None
         try:

@@ -35,8 +35,9 @@ class Scenario:
     def __init__(self, report, kits, qemu, tests=()):
         self.report = report
         self.tests = tests
-        self.kit = kits.get(self.kernel)
         self.kits = kits
+        self.kit = None
+        self.keep = False
         self.qemu = qemu
         self.directory = os.path.join(OUTPUT, self.name)
         self.machines = []
@@ -239,6 +240,7 @@ class Scenario:
         """Runs the scenario, ends its machines, and looks at what they left behind."""
         shutil.rmtree(self.directory, ignore_errors=True)
         os.makedirs(self.directory)
+        self.kit = self.kits[self.kernel].copy(os.path.join(self.directory, "files"))
         begun = time.monotonic()
         try:
             self.run()
@@ -246,6 +248,8 @@ class Scenario:
             self.check("completed", False, failure)
         finally:
             problems = [machine.stop() for machine in self.machines]
+        if not self.keep:
+            self.kit.remove()
         self.look_at_logs([problem for problem in problems if problem])
         self.report.note(f"{self.name}: {time.monotonic() - begun:.0f} s, logs in {os.path.relpath(self.directory)}")
 
