@@ -47,7 +47,7 @@ DEFECTS = [
            "    if (!request || h->length != (h->arg == SDM_MEM_OK ? request->length :\n"
            "                                                         0)) {",
            "    if (!request) {", "qtest sdm-timeout-test"),
-    Defect("file of any size as RAM", HW + "hostmem-network.c",
+    Defect("file of any size as RAM", HW + "hostmem-channel.c",
            "        st.st_size < mem->size) {", "        st.st_size < 0) {", "qtest sdm-master-protocol-test"),
     Defect("crowds keep slaves out", HW + "multi-socket-listen.c",
            "    if (num_pending(ms) >= MAX_PENDING) {\n        drop_oldest_pending(ms);\n",
@@ -100,7 +100,7 @@ DEFECTS = [
            "return MEMTX_OK;", "qtest sdm-timeout-test"),
     Defect("a CPU that waits has the BQL", HW + "remote-ram.c", "lockless_io = true;", "lockless_io = false;",
            "guests isa-riscv64"),
-    Defect("RAM where no NUMA node has it", HW + "hostmem-network.c", "uint64_t base = hostmem(nm)->mr.addr;",
+    Defect("RAM where no NUMA node has it", HW + "hostmem-channel.c", "uint64_t base = hostmem(nm)->mr.addr;",
            "uint64_t base = 0;", "qtest sdm-window-test"),
     Defect("slaves overlap by a byte", HW + "window-map.c",
            "ranges_overlap(offset, size, map->slots[i].offset,",
