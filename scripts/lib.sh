@@ -66,12 +66,29 @@ hash_of()
 	done | sha256sum | cut -c1-12
 }
 
+# tell_progress LOG: says every half minute how far a long step is, as long as this script runs.
+tell_progress()
+{
+	_seconds=0
+	while sleep 1 && kill -0 $$ 2>/dev/null; do
+		_seconds=$((_seconds + 1))
+		[ $((_seconds % 30)) != 0 ] ||
+			step "$_seconds s: $(tail -c 2000 "$1" 2>/dev/null | grep . | tail -n 1 | sed 's/  */ /g' | cut -c1-90)"
+	done
+}
+
 # logged NAME COMMAND...: the output goes to build/logs/NAME.log; when COMMAND fails its end is shown and the script stops.
 logged()
 {
 	_log=$build/logs/$1.log
 	shift
-	"$@" >"$_log" 2>&1 </dev/null || {
+	# It must not keep locks, nor the pipe of whoever reads what this script prints.
+	tell_progress "$_log" >/dev/null 7>&- 9>&- &
+	_progress=$!
+	_status=0
+	"$@" >"$_log" 2>&1 </dev/null || _status=$?
+	kill "$_progress" 2>/dev/null || :
+	[ "$_status" = 0 ] || {
 		tail -n 30 "$_log" >&2
 		die "failed: $* (whole output: $_log)"
 	}
