@@ -121,7 +121,7 @@ class Many(Scenario):
         others = self.others(slaves)
         pairs = list(zip(others, others[1:] + others[:1]))[:8]
         for source, dest in pairs:
-            slaves[dest].get("rm -f /tmp/events; sdm-test -w 0 -n 2 -t 60 >/tmp/events 2>&1 & sleep 0.5")
+            slaves[dest].background("sdm-test -v -w 0 -n 2 -t 60", "/tmp/events", "waiting for events")
             self.expect(f"slave {source} sees slave {dest}", slaves[source], "sdm-test -l",
                         rf"^ *{dest} running +up #1 +yes +Arm +1 +64 +- +- +-$")
             self.expect(f"slave {source} sends to slave {dest}", slaves[source],
