@@ -40,7 +40,8 @@ enum request {
 
 /*
  * Two programs "storm" say these to each other; the responder leaves them. Each
- * slave has its own, as who reads them gets those of all.
+ * slave has its own, as who reads them gets those of all; between two slaves
+ * they are those of the one with the larger ID.
  */
 #define STORM_DATA(slave) (40 + 2 * (slave)) /* (number from 0, session) */
 #define STORM_TAKEN(slave) (41 + 2 * (slave)) /* (how many, session) */

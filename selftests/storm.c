@@ -2,7 +2,7 @@
 /*
  * As many signals as there is room for, in both directions, for tests in which
  * somebody else does something to the machines meanwhile: "storm" runs on both,
- * with the same session.
+ * a master and a slave or two slaves, with the same session.
  *
  *	storm PEER SESSION [PAUSE_MS]
  *
@@ -247,6 +247,7 @@ int main(int argc, char **argv)
 	struct sdm_info self = { 0 };
 	struct sdm_peer_info info;
 	struct storm storm = { 0 };
+	uint32_t slave;
 	char text[80];
 	int ret;
 
@@ -263,8 +264,9 @@ int main(int argc, char **argv)
 	ret = storm.fd < 0 ? storm.fd : 0;
 	if (!ret)
 		ret = call(storm.fd, SDM_IOC_GET_INFO, &self);
-	storm.data = STORM_DATA(storm.peer ? storm.peer : self.id);
-	storm.tell = STORM_TAKEN(storm.peer ? storm.peer : self.id);
+	slave = storm.peer > self.id ? storm.peer : self.id;
+	storm.data = STORM_DATA(slave);
+	storm.tell = STORM_TAKEN(slave);
 	subscription.signals = SIGNAL_BIT(storm.data) | SIGNAL_BIT(storm.tell);
 	if (!ret)
 		ret = call(storm.fd, SDM_IOC_SUBSCRIBE, &subscription);

@@ -178,10 +178,11 @@ class Storm(Activity):
     """Signals in both directions."""
 
     name = "storm"
+    home = 0    # the ID of what is `master` here
     COUNTS = r"sent (\d+) taken (\d+) received (\d+) wrong (\d+)$"
 
     def begin(self, alone=""):
-        self.theirs = Program(self.slave, f"/tests/storm 0 {self.seed} {self.pause}", self.path("storm"))
+        self.theirs = Program(self.slave, f"/tests/storm {self.home} {self.seed} {self.pause}", self.path("storm"))
         self.ours = Program(self.master, f"/tests/storm {self.number} {self.seed} {self.pause}", self.path("storm"),
                             alone)
         # What ends the master's programs may come any time now.

@@ -26,6 +26,7 @@ from .rpmsg import Rpmsg, RpmsgDebian, RpmsgDebug, RpmsgShared, RpmsgUnix
 from .rpmsg_linux import RpmsgLinux, RpmsgLinuxDebian, RpmsgLinuxDebug, RpmsgLinuxShared, RpmsgLinuxUnix
 from .rproc import Rproc, RprocDebian, RprocDebug, RprocShared
 from .scenario import BOOT, Scenario
+from .slaves import Slaves
 from .smp import Smp
 
 # The prompt of the guests' shell, which asks for the cursor's position
@@ -927,7 +928,7 @@ class PlainDebug(Plain):
 
 SCENARIOS = [Self, Pair, Verbatim, Slave, SlaveArm64, SlaveRiscv64, IsaArm, IsaArm64, IsaRiscv64, IsaX86, Kvm, Smp,
              BareMetal, Hosts, Libvirt, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux,
-             RpmsgLinuxUnix, RpmsgLinuxShared, Two, Many, Many64, Mixed, NoLimit, Unix, Tls, Plain, PlainWhole, Shared,
-             HugePages, Life, Pressure, Faults, Foreign, Debian, PciDebian, MailboxDebian, RprocDebian, RpmsgDebian,
-             RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug, DebugArm64, MailboxDebug, RprocDebug,
-             RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]
+             RpmsgLinuxUnix, RpmsgLinuxShared, Two, Slaves, Many, Many64, Mixed, NoLimit, Unix, Tls, Plain, PlainWhole,
+             Shared, HugePages, Life, Pressure, Faults, Foreign, Debian, PciDebian, MailboxDebian, RprocDebian,
+             RpmsgDebian, RpmsgLinuxDebian, UnixDebian, PlainDebian, SharedDebian, Debug, DebugArm64, MailboxDebug,
+             RprocDebug, RpmsgDebug, RpmsgLinuxDebug, UnixDebug, PlainDebug, SharedDebug, FaultsDebug, ModulesDebug]

@@ -73,6 +73,8 @@ DEFECTS = [
            "unit test-sdm-inbox"),
     Defect("credits of slaves never come back", HW + "comm-route.c",
            "    cs->owed[id] += n;\n", "", "qtest sdm-route-test"),
+    Defect("what a slave that has gone was granted counts for the next one", HW + "comm-route.c",
+           "            other->granted[gone] = 0;\n", "", "guests slaves"),
     # What machines say of their CPUs
     Defect("a device tree keeps CPUs that are not there", "userspace/dtb-cpus.c",
            "cpu_rank(fdt, cpus, node) >= number)\n\t\t\tbreak;",
