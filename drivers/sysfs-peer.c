@@ -100,12 +100,20 @@ static const struct attribute_group sdm_peer_group = {
 	.attrs = sdm_peer_attrs,
 };
 
-#define SDM_PEER_COUNTER(_name, _counter)				\
+static ssize_t sdm_emit_counter(char *buf, struct device *dev, size_t offset)
+{
+	const atomic64_t *counter = (void *)to_sdm_peer(dev) + offset;
+
+	return sysfs_emit(buf, "%llu\n", (u64)atomic64_read(counter));
+}
+
+/* A counter that is a member of the peer. */
+#define SDM_PEER_COUNTER(_name, _member)				\
 static ssize_t _name##_show(struct device *dev,				\
 			    struct device_attribute *attr, char *buf)	\
 {									\
-	return sysfs_emit(buf, "%llu\n", (u64)				\
-			  atomic64_read(&to_sdm_peer(dev)->_counter));	\
+	return sdm_emit_counter(buf, dev,				\
+				offsetof(struct sdm_peer, _member));	\
 }									\
 static DEVICE_ATTR_RO(_name)
 
