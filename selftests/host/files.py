@@ -22,19 +22,23 @@ OUTPUT = os.path.join(BUILD, "selftests")
 CROSS_COMPILE = arch("arm").cross_compile
 
 
+class Unavailable(Exception):
+    """Why files cannot be made."""
+
+
 def output_of(*command):
     """What a command prints; it must succeed."""
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def run_logged(name, *command, **options):
-    """Runs a command that must succeed; what it prints is shown if it does not."""
+    """Runs a command that must succeed; what it prints is known if it does not."""
     path = os.path.join(OUTPUT, name + ".log")
     with open(path, "w+") as log:
         result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False, **options)
         if result.returncode:
             log.seek(0)
-            raise SystemExit(f"run: failed: {' '.join(command)}\n{log.read()[-4000:]}")
+            raise Unavailable(f"failed: {' '.join(command)}\n{log.read()[-4000:]}")
 
 
 class Cpio:

@@ -9,7 +9,7 @@ import socket
 import time
 
 from . import console, ktap
-from .files import OUTPUT
+from .files import OUTPUT, Unavailable
 from .machine import PATIENCE, Failure, Machine
 
 BOOT = "./sdm-test -b 0 {id} $IMAGE test.dtb --initrd test-initrd"
@@ -240,11 +240,16 @@ class Scenario:
         """Runs the scenario, ends its machines, and looks at what they left behind."""
         shutil.rmtree(self.directory, ignore_errors=True)
         os.makedirs(self.directory)
+        # What cannot be made for one kernel keeps no scenario of others from running.
+        for kernel in (self.kernel, *self.extra_kernels):
+            if isinstance(self.kits[kernel], Exception):
+                self.check(f"the files for {kernel} are made", False, self.kits[kernel])
+                return
         self.kit = self.kits[self.kernel].copy(os.path.join(self.directory, "files"))
         begun = time.monotonic()
         try:
             self.run()
-        except Failure as failure:
+        except (Failure, Unavailable) as failure:
             self.check("completed", False, failure)
         finally:
             problems = [machine.stop() for machine in self.machines]
