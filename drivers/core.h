@@ -91,8 +91,19 @@ void sdm_clients_peer_changed(struct sdm_peer *peer,
 
 /* window.c */
 void sdm_window_init(struct device *parent, struct sdm_device *sdm);
-void sdm_window_revoke(struct sdm_peer *peer);
 int sdm_window_check_link(const struct sdm_window *win);
+int sdm_window_check(const struct sdm_window *win);
+
+/* window-map.c */
+void sdm_window_revoke(struct sdm_peer *peer);
+int sdm_window_get(const struct sdm_window *win, u64 offset, size_t *len);
+void sdm_window_put(const struct sdm_window *win);
+
+/* window-copy.c */
+int sdm_window_copy_buffer(const struct sdm_window *win, u64 offset,
+			   struct iov_iter *iter, size_t *len, bool write);
+int sdm_window_copy_ram(const struct sdm_window *win, u64 offset,
+			struct iov_iter *iter, size_t *len, bool write);
 
 /* bulk.c */
 bool sdm_bulk_is_worthwhile(const struct sdm_window *win,

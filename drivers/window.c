@@ -2,39 +2,18 @@
 /*
  * SDM core: access to peers' memory through the window.
  *
- * The window may be larger than the address space that the kernel has for
- * mappings. Each peer has one piece mapped, the one used last. The device does
- * larger transfers, all but those of user memory to RAM that is in the window.
+ * The device does larger transfers (bulk.c), all but those of user memory to RAM
+ * that is in the window; the CPU does the rest (window-copy.c).
  */
 
-#include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/pagemap.h>
 #include <linux/ratelimit.h>
-#include <linux/sched/signal.h>
-#include <linux/sizes.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "core.h"
-#include "iocopy.h"
 #include "range.h"
-
-/*
- * What is mapped at a time. Mapping costs by the page, and plain accesses take
- * longer than that, unless they are to RAM.
- */
-#define SDM_WINDOW_CHUNK SZ_64K
-#define SDM_WINDOW_RAM_CHUNK SZ_4M
-/*
- * What is copied between two looks at the link and at signals. A trapped access
- * to another machine may take tens of microseconds.
- */
-#define SDM_WINDOW_BOUNCE SZ_16K
-#define SDM_WINDOW_RAM_STEP SZ_256K
 
 /* Takes possession of the window, if it can be used. */
 static bool sdm_window_claim(struct device *parent, u64 base, u64 size)
@@ -76,129 +55,6 @@ void sdm_window_init(struct device *parent, struct sdm_device *sdm)
 		caps->window_base = 0;
 		caps->window_size = 0;
 	}
-}
-
-static void sdm_window_unmap(struct sdm_peer *peer)
-{
-	struct sdm_window_map *map = &peer->map;
-
-	lockdep_assert_held(&peer->map_lock);
-
-	if (map->io)
-		iounmap(map->io);
-	if (map->ram)
-		memunmap(map->ram);
-	*map = (struct sdm_window_map) {};
-}
-
-/* Nobody maps it again: the hardware is revoked, or the connection is over. */
-void sdm_window_revoke(struct sdm_peer *peer)
-{
-	mutex_lock(&peer->map_lock);
-	sdm_window_unmap(peer);
-	mutex_unlock(&peer->map_lock);
-}
-
-/*
- * Maps the chunk with @offset of the peer's memory. As RAM what is RAM, and only
- * that: it has cacheable mappings elsewhere, and on the rest the CPU could do
- * accesses of its own accord.
- */
-static bool sdm_window_map_chunk(const struct sdm_window *win, u64 offset,
-				 u64 chunk_size)
-{
-	struct sdm_peer *peer = win->peer;
-	struct sdm_window_map *map = &peer->map;
-	u64 chunk = (win->base + offset) & ~(chunk_size - 1);
-	u64 phys;
-
-	map->start = max(chunk, win->base);
-	map->size = min(chunk + chunk_size, win->base + win->size) - map->start;
-	phys = peer->sdm->caps.window_base + map->start;
-	if (win->mapped)
-		map->ram = memremap(phys, map->size, MEMREMAP_WB);
-	else
-		map->io = ioremap(phys, map->size);
-
-	return map->ram || map->io;
-}
-
-/* The same, unless it is mapped. */
-static bool sdm_window_map(const struct sdm_window *win, u64 offset)
-{
-	struct sdm_peer *peer = win->peer;
-	struct sdm_window_map *map = &peer->map;
-	u64 at = win->base + offset;
-
-	lockdep_assert_held(&peer->map_lock);
-
-	if ((win->mapped ? !!map->ram : !!map->io) && at >= map->start &&
-	    at - map->start < map->size)
-		return true;
-
-	sdm_window_unmap(peer);
-	/* There may be no room for so large a mapping. */
-	if (win->mapped &&
-	    sdm_window_map_chunk(win, offset, SDM_WINDOW_RAM_CHUNK))
-		return true;
-
-	return sdm_window_map_chunk(win, offset, SDM_WINDOW_CHUNK);
-}
-
-/*
- * Is the connection over, as far as the driver got to know? Another peer may have
- * its place by now, whose memory must not be mapped in the same way.
- */
-static bool sdm_window_is_over(const struct sdm_window *win)
-{
-	struct sdm_peer *peer = win->peer;
-	struct sdm_link link;
-	s32 ahead;
-
-	spin_lock_irq(&peer->lock);
-	link = peer->status.link;
-	spin_unlock_irq(&peer->lock);
-
-	ahead = link.generation - win->generation;
-	return ahead > 0 || (!ahead && !sdm_link_is_up(&link));
-}
-
-/*
- * Takes the chunk with @offset of the peer's memory for use; shortens *len to
- * what it has from there.
- */
-static int sdm_window_get(const struct sdm_window *win, u64 offset, size_t *len)
-{
-	struct sdm_peer *peer = win->peer;
-	int ret;
-
-	ret = mutex_lock_killable(&peer->map_lock);
-	if (ret)
-		return ret;
-
-	/* Looked at under the lock that sdm_window_revoke() takes after it. */
-	ret = -ENODEV;
-	if (!rcu_access_pointer(peer->sdm->ops))
-		goto err_unlock;
-	ret = -EIO;
-	if (sdm_window_is_over(win))
-		goto err_unlock;
-	ret = -ENOMEM;
-	if (!sdm_window_map(win, offset))
-		goto err_unlock;
-	*len = sdm_range_clip(win->base + offset - peer->map.start, *len,
-			      peer->map.size);
-
-	return 0;
-
-err_unlock:
-	mutex_unlock(&peer->map_lock);
-	return ret;
-}
-
-static void sdm_window_put(const struct sdm_window *win)
-{
-	mutex_unlock(&win->peer->map_lock);
 }
 
 /*
@@ -261,7 +117,7 @@ int sdm_window_check_link(const struct sdm_window *win)
 }
 
 /* Was all since sdm_window_begin() an access to the same, living memory? */
-static int sdm_window_check(const struct sdm_window *win)
+int sdm_window_check(const struct sdm_window *win)
 {
 	struct sdm_peer *peer = win->peer;
 	u32 errors;
@@ -280,184 +136,6 @@ static int sdm_window_check(const struct sdm_window *win)
 		return -EIO;
 
 	return sdm_window_check_link(win);
-}
-
-/* Copies up to *len bytes and tells in *len how many. */
-static int sdm_window_copy(const struct sdm_window *win, u64 offset, void *buf,
-			   size_t *len, bool write)
-{
-	struct sdm_window_map *map = &win->peer->map;
-	size_t start;
-	int ret;
-
-	ret = sdm_window_get(win, offset, len);
-	if (ret)
-		return ret;
-	start = win->base + offset - map->start;
-	if (win->mapped && write) {
-		memcpy(map->ram + start, buf, *len);
-	} else if (win->mapped) {
-		memcpy(buf, map->ram + start, *len);
-	} else if (write) {
-		sdm_copy_toio(map->io + start, buf, *len);
-		atomic_inc(&win->peer->posted);
-	} else {
-		sdm_copy_fromio(buf, map->io + start, *len);
-	}
-	sdm_window_put(win);
-
-	return sdm_window_check(win);
-}
-
-/*
- * The following three transfer up to *len bytes, tell in *len how many, and
- * advance the iterator by that. They return an error if there was one after
- * that.
- */
-
-/* Through a buffer; by single loads and stores if the memory is no RAM. */
-static int sdm_window_transfer_buffer(const struct sdm_window *win, u64 offset,
-				      struct iov_iter *iter, size_t *len,
-				      bool write)
-{
-	size_t left = *len;
-	void *bounce;
-	int ret = 0;
-
-	*len = 0;
-	/* Room to give the buffer the alignment of the window. */
-	bounce = kmalloc(min_t(size_t, left, SDM_WINDOW_BOUNCE) +
-			 SDM_IOCOPY_ALIGN, GFP_KERNEL);
-	if (!bounce)
-		return -ENOMEM;
-
-	while (left) {
-		size_t part = min_t(size_t, left, SDM_WINDOW_BOUNCE);
-		void *buf =
-			bounce + ((win->base + offset) & (SDM_IOCOPY_ALIGN - 1));
-		size_t copied = part;
-
-		if (write) {
-			copied = copy_from_iter(buf, part, iter);
-			part = copied;
-			ret = -EFAULT;
-			if (!part)
-				break;
-		}
-
-		ret = sdm_window_copy(win, offset, buf, &part, write);
-		if (write)
-			iov_iter_revert(iter, copied - (ret ? 0 : part));
-		if (ret)
-			break;
-
-		if (!write) {
-			copied = copy_to_iter(buf, part, iter);
-			if (copied < part)
-				ret = -EFAULT;
-			part = copied;
-		}
-		offset += part;
-		*len += part;
-		left -= part;
-
-		if (!ret && left && fatal_signal_pending(current))
-			ret = -EINTR;
-		if (ret)
-			break;
-		cond_resched();
-	}
-	kfree(bounce);
-
-	return ret;
-}
-
-/*
- * Copies up to *len bytes between the caller and RAM in the window, and tells in
- * *len how many. It stops at a fault of the caller's memory: serving it may take
- * any time, for which the mapping must not be held.
- */
-static int sdm_window_copy_ram(const struct sdm_window *win, u64 offset,
-			       struct iov_iter *iter, size_t *len, bool write)
-{
-	struct sdm_window_map *map = &win->peer->map;
-	void *ram;
-	int ret;
-
-	ret = sdm_window_get(win, offset, len);
-	if (ret) {
-		*len = 0;
-		return ret;
-	}
-	ram = map->ram + (win->base + offset - map->start);
-	pagefault_disable();
-	*len = write ? copy_from_iter(ram, *len, iter) :
-		       copy_to_iter(ram, *len, iter);
-	pagefault_enable();
-	sdm_window_put(win);
-
-	return 0;
-}
-
-/*
- * The same, but it serves faults if there is nothing to copy without. It always
- * moves something or fails: memory may be there and still not be accessible
- * without faults, or go again at once.
- */
-static int sdm_window_step_ram(const struct sdm_window *win, u64 offset,
-			       struct iov_iter *iter, size_t *len, bool write)
-{
-	size_t missing, wanted = *len;
-	int ret;
-
-	ret = sdm_window_copy_ram(win, offset, iter, len, write);
-	if (!ret && !*len) {
-		missing = write ? fault_in_iov_iter_readable(iter, wanted) :
-				  fault_in_iov_iter_writeable(iter, wanted);
-		*len = wanted - missing;
-		ret = *len ? sdm_window_copy_ram(win, offset, iter, len, write) :
-			     -EFAULT;
-		if (!ret && !*len) {
-			*len = min_t(size_t, wanted, PAGE_SIZE);
-			return sdm_window_transfer_buffer(win, offset, iter,
-							  len, write);
-		}
-	}
-	if (ret)
-		return ret;
-
-	ret = sdm_window_check(win);
-	if (ret) {
-		iov_iter_revert(iter, *len);
-		*len = 0;
-	}
-
-	return ret;
-}
-
-/* The memory is in the window. */
-static int sdm_window_transfer_ram(const struct sdm_window *win, u64 offset,
-				   struct iov_iter *iter, size_t *len,
-				   bool write)
-{
-	size_t left = *len;
-	int ret = 0;
-
-	*len = 0;
-	while (left && !ret) {
-		size_t part = min_t(size_t, left, SDM_WINDOW_RAM_STEP);
-
-		ret = sdm_window_step_ram(win, offset, iter, &part, write);
-		offset += part;
-		*len += part;
-		left -= part;
-
-		if (!ret && left && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
-	}
-
-	return ret;
 }
 
 /* In the order in which they are tried. */
@@ -495,13 +173,13 @@ static int sdm_window_transfer_by(const struct sdm_window *win,
 
 	switch (way) {
 	case SDM_WINDOW_MAPPED:
-		ret = sdm_window_transfer_ram(win, offset, iter, len, write);
+		ret = sdm_window_copy_ram(win, offset, iter, len, write);
 		break;
 	case SDM_WINDOW_BULK:
 		ret = sdm_bulk_transfer(win, offset, iter, len, write);
 		break;
 	default:
-		ret = sdm_window_transfer_buffer(win, offset, iter, len, write);
+		ret = sdm_window_copy_buffer(win, offset, iter, len, write);
 	}
 	atomic64_add(*len, &win->peer->bytes[way]);
 
