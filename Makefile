@@ -72,6 +72,9 @@ fuzz:
 mutants:
 	@$(top)/selftests/mutants/run
 
+series:
+	@$(top)/scripts/make-series
+
 dist:
 	@$(top)/scripts/dist
 
@@ -108,8 +111,9 @@ help:
 	@echo '  fuzz             inputs made at random, for TIME= seconds (600); TARGET= only one, COVERAGE=1 what is reached'
 	@echo '  mutants          puts defects into the code, and looks whether the tests notice'
 	@echo '  lint             style and static checks'
+	@echo '  series           the QEMU half as patches with a cover letter: build/series'
 	@echo '  dist             the archive of a release, of the last commit: build/sdm-VERSION.tar.xz'
 	@echo '  clean, distclean'
 
 .PHONY: all modules modules_install kernel-headers shadow tools html dtbs qemu images demo demo-rproc demo-rpmsg bench \
-	check lint nightly fuzz mutants dist clean distclean help
+	check lint nightly fuzz mutants series dist clean distclean help
