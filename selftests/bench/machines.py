@@ -56,7 +56,8 @@ class Setup(Scenario):
     """Some machines, connected in one mode (tcp, unix, shared), on some CPUs."""
 
     def __init__(self, kit, qemu, name, mode="unix", cpus=None):
-        super().__init__(None, {self.kernel: kit}, qemu)
+        super().__init__(None, {}, qemu)
+        self.kit = kit
         self.mode = mode
         self.cpus = cpus or os.sched_getaffinity(0)
         self.meeting_place = None
