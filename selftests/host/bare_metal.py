@@ -59,10 +59,10 @@ class BareMetal(Scenario):
 
     def answered(self, name, master, signal, answer, what):
         """A signal to it, and what comes back."""
-        master.get(f"./sdm-test -w 0 -n 1 -t 60 >/tmp/answer 2>&1 & echo $! >/tmp/pid; sleep 0.5; "
-                   f"./sdm-test -s 0 {IDS[name]} {signal}")
-        self.expect(f"{name}: {what}", master,
-                    "while [ -d /proc/$(cat /tmp/pid) ]; do sleep 0.1; done; cat /tmp/answer", f"signal {answer}")
+        master.background("./sdm-test -v -w 0 -n 1 -t 60", "/tmp/answer", "waiting for events")
+        self.expect(f"{name}: {what}", master, f"./sdm-test -s 0 {IDS[name]} {signal}; "
+                    "while [ -d /proc/$(cat /tmp/answer.pid) ]; do sleep 0.1; done; cat /tmp/answer",
+                    f"signal {answer}")
 
     def answers(self, master, name):
         """Signals."""

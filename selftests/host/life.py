@@ -51,7 +51,7 @@ class Life(Scenario):
 
     def driver_goes(self, master, slave):
         """The slave's guest unloads its drivers: its machine is there, but takes no signals."""
-        master.get("./sdm-test -w 0 -j >/tmp/events & echo $! >/tmp/pid; sleep 1")
+        master.background("./sdm-test -v -w 0 -j", "/tmp/events", "waiting for events")
         slave.get("killall responder; while pidof responder; do sleep 0.1; done; rmmod sdm_test_mod sdm_platform")
         self.expect("driver goes: state", master, "sleep 1; /tests/probe state 1", r"^running \d+ in")
         self.probe("driver goes: nobody takes signals", master, "fill 1", "EAGAIN after [1-9]")
@@ -59,7 +59,7 @@ class Life(Scenario):
         slave.get("modprobe sdm_platform; modprobe sdm_test_mod; /tests/responder")
         self.expect("driver comes: state", master, "sleep 1; /tests/probe state 1", r"^running \d+ driver")
         self.probe("driver comes: it answers", master, "ask 1", "OK")
-        self.expect("driver goes and comes: events", master, "kill $(cat /tmp/pid); cat /tmp/events",
+        self.expect("driver goes and comes: events", master, "kill $(cat /tmp/events.pid); cat /tmp/events",
                     r'(?s)"running", *"driver": *false.*"running", *"driver": *true')
 
     def guest_reboots(self, master, slave):

@@ -183,8 +183,10 @@ class Rproc(Scenario):
 
     def firmware_answers(self, name, master):
         """Its answer to a signal."""
-        self.expect(f"{name}: it answers", master, "./sdm-test -w 0 -n 1 -t 30 >/tmp/answer & sleep 0.5; "
-                    "./sdm-test -q -s 0 1 5 0x11 0x22 && wait && cat /tmp/answer", "signal 5 from 1 payload 0x11 0x22")
+        master.background("./sdm-test -v -w 0 -n 1 -t 30", "/tmp/answer", "waiting for events")
+        self.expect(f"{name}: it answers", master, "./sdm-test -q -s 0 1 5 0x11 0x22 && "
+                    "while [ -d /proc/$(cat /tmp/answer.pid) ]; do sleep 0.1; done; cat /tmp/answer",
+                    "signal 5 from 1 payload 0x11 0x22")
 
     def firmware(self, master, slave):
         """The example, and what nobody else may do meanwhile."""
