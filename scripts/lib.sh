@@ -90,7 +90,7 @@ logged()
 	kill "$_progress" 2>/dev/null || :
 	[ "$_status" = 0 ] || {
 		tail -n 30 "$_log" >&2
-		die "failed: $* (whole output: $_log)"
+		die "failed: $* (whole output: $_log; what is complete is kept: when the cause is gone, try again)"
 	}
 }
 
