@@ -319,27 +319,31 @@ class ScriptMachine(Machine):
 
 
 class TypedMachine(Machine):
-    """A machine that a shell starts by a command line, in the scenario's directory; its terminal is its console."""
+    """
+    A machine that a shell starts by a command line, in the scenario's directory; its terminal is its console. `prefix`
+    and `environment` are those of the shell.
+    """
 
     def __init__(self, scenario, name, command_line):
         super().__init__(scenario, name, [])
         self.command_line = command_line
+        self.environment = dict(os.environ, PATH=f"{scenario.directory}:{os.environ['PATH']}")
 
     def start(self):
         self.starts += 1
-        environment = dict(os.environ, PATH=f"{self.scenario.directory}:{os.environ['PATH']}")
         with open(self.stderr_path, "wb") as stderr, open(self.console_path, "wb") as stdout:
             stderr.write(b"\n")
             stderr.flush()
             # The shell would be in the way of signals: it hands its process over.
-            self.process = subprocess.Popen(["sh", "-c", "exec " + self.command_line], cwd=self.scenario.directory,
-                                            env=environment, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr,
+            self.process = subprocess.Popen([*self.prefix, "sh", "-c", "exec " + self.command_line],
+                                            cwd=self.scenario.directory, env=self.environment,
+                                            stdin=subprocess.PIPE, stdout=stdout, stderr=stderr,
                                             start_new_session=True)
         self.scenario.started(self)
 
-    def type(self, line):
+    def type(self, line, end="\n"):
         """Types a line; returns how much the console had shown before."""
         before = len(self.console())
-        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.write((line + end).encode())
         self.process.stdin.flush()
         return before
