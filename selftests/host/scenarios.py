@@ -3,6 +3,7 @@
 """The scenarios, quick ones first."""
 
 from .bare_metal import BareMetal
+from .documents import Documents
 from .hosts import Hosts
 from .isa import IsaArm, IsaArm64, IsaRiscv64, IsaX86, Kvm
 from .kernels import Foreign, NoLimit
@@ -25,7 +26,8 @@ from .smp import Smp
 from .two import Mixed, Two
 from .verbatim import Verbatim
 
-SCENARIOS = [Self, Pair, Verbatim, Slave, SlaveArm64, SlaveRiscv64, IsaArm, IsaArm64, IsaRiscv64, IsaX86, Kvm, Smp,
+SCENARIOS = [Self, Pair, Verbatim, Documents,
+             Slave, SlaveArm64, SlaveRiscv64, IsaArm, IsaArm64, IsaRiscv64, IsaX86, Kvm, Smp,
              BareMetal, Hosts, Libvirt, Mailbox, Rproc, RprocShared, Rpmsg, RpmsgUnix, RpmsgShared, RpmsgLinux,
              RpmsgLinuxUnix, RpmsgLinuxShared, Two, Slaves, Many, Many64, Mixed, NoLimit, Unix, Tls, Plain, PlainWhole,
              Shared, HugePages, Life, Pressure, Faults, Foreign, Debian, PciDebian, MailboxDebian, RprocDebian,

@@ -285,6 +285,12 @@ DEFECTS = [
     Defect("a program that cannot be run", "scripts/install.mk", "755:$(top)/scripts/rproc-pack:",
            "644:$(top)/scripts/rproc-pack:", "package"),
     Defect("a module that DKMS does not know", "drivers/dkms.conf", " MAILBOX:sdm_mailbox", "", "package"),
+    # Documentation
+    Defect("a command that does less than the guide says", "Documentation/user-guide.rst",
+           "scripts/run-slave --connect ./socket --share on", "scripts/run-slave --connect ./socket --share off",
+           "guests documents"),
+    Defect("another output than the guide's", "userspace/command-reset.c", 'printf("%s in reset\\n", ',
+           'printf("%s is reset\\n", ', "guests documents"),
 ]
 
 # Those that the fuzzer has to notice as well, and its target.
