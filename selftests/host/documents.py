@@ -359,6 +359,7 @@ class Documents(Scenario):
     """The commands of the documents, as they are written there."""
 
     name = "documents"
+    only_by_name = True
     extra_kernels = ("arm64",)
 
     # Those that say so of blocks that are run
