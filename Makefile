@@ -50,19 +50,30 @@ qemu:
 images:
 	@$(top)/scripts/build-images
 
-demo: qemu images
+# All that the machines need, on a fresh Debian system too; in this order, whatever -j says
+machines:
+	@$(top)/scripts/setup
+	@$(top)/scripts/build-qemu
+	@$(top)/scripts/build-images
+
+demo: machines
 	@$(top)/scripts/demo
 
-demo-rproc: qemu images
+demo-rproc: machines
 	@$(top)/scripts/demo --rproc
 
-demo-rpmsg: qemu images
+demo-rpmsg: machines
 	@$(top)/scripts/demo --rpmsg
 
-bench: qemu images
+bench: machines
 	@$(top)/scripts/bench
 
-check lint nightly:
+lint:
+	@$(top)/scripts/setup
+	@$(top)/scripts/lint
+
+# These look for what is missing by themselves.
+check nightly:
 	@$(top)/scripts/$@
 
 TIME ?= 600
@@ -98,7 +109,7 @@ help:
 	@echo '  html             the documents as HTML, to build/html'
 	@echo '  dtbs             the device trees of slaves, to build/dts'
 	@echo ''
-	@echo 'For the emulated machines (scripts/setup installs what this needs):'
+	@echo 'For the emulated machines (scripts/setup installs what they need; demo, bench and check run it):'
 	@echo '  qemu             QEMU with the SDM devices: build/qemu-system-arm'
 	@echo '  images           kernels and initramfs of master and slave: build/images'
 	@echo '  demo             a master boots a slave, to watch; INTERACTIVE=1 leaves you in its shell'
@@ -115,5 +126,5 @@ help:
 	@echo '  dist             the archive of a release, of the last commit: build/sdm-VERSION.tar.xz'
 	@echo '  clean, distclean'
 
-.PHONY: all modules modules_install kernel-headers shadow tools html dtbs qemu images demo demo-rproc demo-rpmsg bench \
+.PHONY: all modules modules_install kernel-headers shadow tools html dtbs qemu images machines demo demo-rproc demo-rpmsg bench \
 	check lint nightly fuzz mutants series dist clean distclean help
