@@ -77,3 +77,29 @@ void craft_dtb(struct file *file, int address_cells, int size_cells)
 	    fdt_setprop_u32(file->data, 0, "#size-cells", size_cells))
 		abort();
 }
+
+int craft_dtb_node(struct file *file, int parent, const char *name)
+{
+	int node = fdt_add_subnode(file->data, parent, name);
+
+	if (node < 0)
+		abort();
+	return node;
+}
+
+bool dtb_cells_are(struct file *file, const char *path, const char *property,
+		   const u32 *cells, int nr)
+{
+	int node = fdt_path_offset(file->data, path);
+	const fdt32_t *value;
+	int i, length;
+
+	value = fdt_getprop(file->data, node, property, &length);
+	if (!value || length != nr * 4)
+		return false;
+	for (i = 0; i < nr; i++) {
+		if (fdt32_to_cpu(value[i]) != cells[i])
+			return false;
+	}
+	return true;
+}

@@ -33,5 +33,14 @@ void craft_linux64(struct file *file, u32 magic, u64 text_offset,
 
 /* A device tree: a root with these cells, otherwise empty. */
 void craft_dtb(struct file *file, int address_cells, int size_cells);
+/* Add a node, and return its offset. */
+int craft_dtb_node(struct file *file, int parent, const char *name);
+
+/* Is the property of the node at @path made of these @nr cells? */
+bool dtb_cells_are(struct file *file, const char *path, const char *property,
+		   const u32 *cells, int nr);
+#define DTB_CELLS_ARE(file, path, property, ...)                      \
+	dtb_cells_are(file, path, property, (const u32[])__VA_ARGS__, \
+		      sizeof((const u32[])__VA_ARGS__) / 4)
 
 #endif /* SDM_TEST_CRAFT_H */

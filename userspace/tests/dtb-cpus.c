@@ -13,15 +13,6 @@
 
 static struct file file;
 
-static int add_node(int parent, const char *name)
-{
-	int node = fdt_add_subnode(file.data, parent, name);
-
-	if (node < 0)
-		abort();
-	return node;
-}
-
 static void set_u32(int node, const char *property, u32 value)
 {
 	if (fdt_setprop_u32(file.data, node, property, value))
@@ -41,29 +32,6 @@ static bool has(const char *path)
 	return fdt_path_offset(file.data, path) >= 0;
 }
 
-static bool property_is(const char *path, const char *property,
-			const u32 *cells, int nr)
-{
-	int node = fdt_path_offset(file.data, path);
-	const fdt32_t *value;
-	int i, length;
-
-	value = fdt_getprop(file.data, node, property, &length);
-	if (!value)
-		return !nr && length == -FDT_ERR_NOTFOUND;
-	if (length != nr * 4)
-		return false;
-	for (i = 0; i < nr; i++) {
-		if (fdt32_to_cpu(value[i]) != cells[i])
-			return false;
-	}
-	return true;
-}
-
-#define CELLS_ARE(path, property, ...)                        \
-	property_is(path, property, (const u32[])__VA_ARGS__, \
-		    sizeof((const u32[])__VA_ARGS__) / 4)
-
 /* CPU @number has phandle 16 + number, its interrupt controller 32 + number. */
 static void add_cpu(int cpus, u32 number)
 {
@@ -71,12 +39,12 @@ static void add_cpu(int cpus, u32 number)
 	int cpu, intc;
 
 	snprintf(name, sizeof(name), "cpu@%x", number);
-	cpu = add_node(cpus, name);
+	cpu = craft_dtb_node(&file, cpus, name);
 	if (fdt_setprop_string(file.data, cpu, "device_type", "cpu"))
 		abort();
 	set_u32(cpu, "reg", number);
 	set_u32(cpu, "phandle", 16 + number);
-	intc = add_node(cpu, "interrupt-controller");
+	intc = craft_dtb_node(&file, cpu, "interrupt-controller");
 	set_u32(intc, "#interrupt-cells", 1);
 	set_u32(intc, "phandle", 32 + number);
 }
@@ -89,8 +57,8 @@ static void craft(void)
 	int cpus;
 
 	craft_dtb(&file, 1, 1);
-	add_node(0, "plic");
-	cpus = add_node(0, "cpus");
+	craft_dtb_node(&file, 0, "plic");
+	cpus = craft_dtb_node(&file, 0, "cpus");
 	set_u32(cpus, "#address-cells", 1);
 	set_u32(cpus, "#size-cells", 0);
 	for (i = 0; i < ARRAY_SIZE(order); i++)
@@ -138,9 +106,9 @@ static void interrupts(void)
 		append_u32("/plic", name, U32_MAX);
 	}
 	drop(2);
-	CHECK(CELLS_ARE("/plic", name,
-			{ 32, 11, U32_MAX, 33, 11, U32_MAX, U32_MAX,
-			  U32_MAX }));
+	CHECK(DTB_CELLS_ARE(&file, "/plic", name,
+			    { 32, 11, U32_MAX, 33, 11, U32_MAX, U32_MAX,
+			      U32_MAX }));
 	file_free(&file);
 
 	/* What is broken stays, as far as it is. */
@@ -150,7 +118,7 @@ static void interrupts(void)
 	append_u32("/plic", name, 77);
 	append_u32("/plic", name, 35);
 	drop(3);
-	CHECK(CELLS_ARE("/plic", name, { 77, 35 }));
+	CHECK(DTB_CELLS_ARE(&file, "/plic", name, { 77, 35 }));
 	file_free(&file);
 
 	/* Nothing is left. */
@@ -158,7 +126,8 @@ static void interrupts(void)
 	append_u32("/plic", name, 35);
 	append_u32("/plic", name, 9);
 	drop(3);
-	CHECK(property_is("/plic", name, NULL, 0));
+	CHECK(!fdt_getprop(file.data, fdt_path_offset(file.data, "/plic"), name,
+			   NULL));
 	file_free(&file);
 }
 
@@ -170,16 +139,17 @@ static void topology(void)
 	char name[16];
 
 	craft();
-	map = add_node(fdt_path_offset(file.data, "/cpus"), "cpu-map");
+	map = craft_dtb_node(&file, fdt_path_offset(file.data, "/cpus"),
+			     "cpu-map");
 	while (cpu) {
 		if (cpu == 4 || cpu == 2) {
 			snprintf(name, sizeof(name), "cluster%u", cpu / 2 - 1);
 			map = fdt_path_offset(file.data, "/cpus/cpu-map");
-			cluster = add_node(map, name);
+			cluster = craft_dtb_node(&file, map, name);
 		}
 		cpu--;
 		snprintf(name, sizeof(name), "core%u", cpu % 2);
-		core = add_node(cluster, name);
+		core = craft_dtb_node(&file, cluster, name);
 		set_u32(core, "cpu", 16 + cpu);
 	}
 	CHECK(has("/cpus/cpu-map/cluster1/core1"));

@@ -15,15 +15,6 @@
 
 static struct file file;
 
-static int add_node(int parent, const char *name)
-{
-	int node = fdt_add_subnode(file.data, parent, name);
-
-	if (node < 0)
-		abort();
-	return node;
-}
-
 static void set(int node, const char *property, const void *value, int size)
 {
 	void *data;
@@ -41,7 +32,7 @@ static void set_string(int node, const char *property, const char *value)
 
 static void add_memory(const char *name, const char *status)
 {
-	int node = add_node(0, name);
+	int node = craft_dtb_node(&file, 0, name);
 
 	if (status)
 		set_string(node, "status", status);
@@ -53,40 +44,20 @@ static int find(const char *path)
 	return fdt_path_offset(file.data, path);
 }
 
-/* Is the property made of these @nr cells? */
-static bool cells_are(const char *path, const char *property, const u32 *cells,
-		      int nr)
-{
-	const fdt32_t *value;
-	int i, length;
-
-	value = fdt_getprop(file.data, find(path), property, &length);
-	if (!value || length != nr * 4)
-		return false;
-	for (i = 0; i < nr; i++) {
-		if (fdt32_to_cpu(value[i]) != cells[i])
-			return false;
-	}
-	return true;
-}
-
-#define CELLS_ARE(path, property, ...)                      \
-	cells_are(path, property, (const u32[])__VA_ARGS__, \
-		  sizeof((const u32[])__VA_ARGS__) / 4)
-
 static void memory_cells(void)
 {
 	craft_dtb(&file, 2, 2);
 	CHECK(!dtb_set_memory(&file, BASE, SIZE));
-	CHECK(CELLS_ARE("/memory@40000000", "reg", { 0, BASE, 0, SIZE }));
+	CHECK(DTB_CELLS_ARE(&file, "/memory@40000000", "reg",
+			    { 0, BASE, 0, SIZE }));
 	CHECK(!dtb_set_memory(&file, 0x840000000, 0x1c0000000));
-	CHECK(CELLS_ARE("/memory@840000000", "reg",
-			{ 8, 0x40000000, 1, 0xc0000000 }));
+	CHECK(DTB_CELLS_ARE(&file, "/memory@840000000", "reg",
+			    { 8, 0x40000000, 1, 0xc0000000 }));
 	file_free(&file);
 
 	craft_dtb(&file, 1, 1);
 	CHECK(!dtb_set_memory(&file, BASE, SIZE));
-	CHECK(CELLS_ARE("/memory@40000000", "reg", { BASE, SIZE }));
+	CHECK(DTB_CELLS_ARE(&file, "/memory@40000000", "reg", { BASE, SIZE }));
 	/* Up to the last address of 32 bits, and no further. */
 	CHECK(!dtb_set_memory(&file, 0x80000000, 0x80000000));
 	CHECK_ERROR(dtb_set_memory(&file, 0x80000000, 0x80000001), "cells");
@@ -96,7 +67,8 @@ static void memory_cells(void)
 
 	craft_dtb(&file, 3, 1);
 	CHECK(!dtb_set_memory(&file, BASE, SIZE));
-	CHECK(CELLS_ARE("/memory@40000000", "reg", { 0, 0, BASE, SIZE }));
+	CHECK(DTB_CELLS_ARE(&file, "/memory@40000000", "reg",
+			    { 0, 0, BASE, SIZE }));
 	file_free(&file);
 
 	craft_dtb(&file, 0, 1);
@@ -113,7 +85,8 @@ static void memory_nodes(void)
 	add_memory("memory@80000000", NULL);
 	add_memory("memory@40000000", "disabled");
 	CHECK(!dtb_set_memory(&file, 0x10000000, SIZE));
-	CHECK(CELLS_ARE("/memory@10000000", "reg", { 0x10000000, SIZE }));
+	CHECK(DTB_CELLS_ARE(&file, "/memory@10000000", "reg",
+			    { 0x10000000, SIZE }));
 	CHECK(find("/memory@80000000") == -FDT_ERR_NOTFOUND);
 	CHECK(find("/memory@c0000000") == -FDT_ERR_NOTFOUND);
 	/* Somebody else's. */
@@ -124,15 +97,15 @@ static void memory_nodes(void)
 	craft_dtb(&file, 1, 1);
 	add_memory("memory@80000000", "disabled");
 	CHECK(!dtb_set_memory(&file, BASE, SIZE));
-	CHECK(CELLS_ARE("/memory@40000000", "reg", { BASE, SIZE }));
-	CHECK(!CELLS_ARE("/memory@80000000", "reg", { BASE, SIZE }));
+	CHECK(DTB_CELLS_ARE(&file, "/memory@40000000", "reg", { BASE, SIZE }));
+	CHECK(!DTB_CELLS_ARE(&file, "/memory@80000000", "reg", { BASE, SIZE }));
 	file_free(&file);
 
 	/* As in old trees: no device_type. */
 	craft_dtb(&file, 1, 1);
-	add_node(0, "memory");
+	craft_dtb_node(&file, 0, "memory");
 	CHECK(!dtb_set_memory(&file, BASE, SIZE));
-	CHECK(CELLS_ARE("/memory@40000000", "reg", { BASE, SIZE }));
+	CHECK(DTB_CELLS_ARE(&file, "/memory@40000000", "reg", { BASE, SIZE }));
 	file_free(&file);
 }
 
@@ -150,7 +123,7 @@ static void bootargs(void)
 
 	/* What else is there stays. */
 	craft_dtb(&file, 1, 1);
-	node = add_node(0, "chosen");
+	node = craft_dtb_node(&file, 0, "chosen");
 	set_string(node, "stdout-path", "serial0");
 	CHECK(!dtb_set_bootargs(&file, "x"));
 	value = fdt_getprop(file.data, find("/chosen"), "stdout-path", NULL);
@@ -165,8 +138,8 @@ static void initrd(void)
 
 	craft_dtb(&file, 2, 2);
 	CHECK(!dtb_set_initrd(&file, 0x140000000, 0x1234));
-	CHECK(CELLS_ARE("/chosen", first, { 1, 0x40000000 }));
-	CHECK(CELLS_ARE("/chosen", end, { 1, 0x40001234 }));
+	CHECK(DTB_CELLS_ARE(&file, "/chosen", first, { 1, 0x40000000 }));
+	CHECK(DTB_CELLS_ARE(&file, "/chosen", end, { 1, 0x40001234 }));
 	/* Without one, nothing of the old one stays. */
 	CHECK(!dtb_set_initrd(&file, 0, 0));
 	CHECK(!fdt_getprop(file.data, find("/chosen"), first, NULL));
@@ -176,7 +149,7 @@ static void initrd(void)
 
 	craft_dtb(&file, 1, 1);
 	CHECK(!dtb_set_initrd(&file, BASE, 1));
-	CHECK(CELLS_ARE("/chosen", end, { BASE + 1 }));
+	CHECK(DTB_CELLS_ARE(&file, "/chosen", end, { BASE + 1 }));
 	file_free(&file);
 }
 
@@ -294,15 +267,15 @@ static void reserved(void)
 
 	craft_dtb(&file, 2, 2);
 	CHECK(!fdt_add_mem_rsv(file.data, BASE, 0x1000));
-	parent = add_node(0, "reserved-memory");
+	parent = craft_dtb_node(&file, 0, "reserved-memory");
 	set(parent, "#address-cells", (fdt32_t[]){ cpu_to_fdt32(2) }, 4);
 	set(parent, "#size-cells", (fdt32_t[]){ cpu_to_fdt32(2) }, 4);
-	node = add_node(parent, "pool");
+	node = craft_dtb_node(&file, parent, "pool");
 	set(node, "reg", reg, sizeof(reg));
 	/* A size alone, and a reg that is too short: nothing to avoid. */
-	node = add_node(parent, "dynamic");
+	node = craft_dtb_node(&file, parent, "dynamic");
 	set(node, "size", reg, 8);
-	node = add_node(parent, "short");
+	node = craft_dtb_node(&file, parent, "short");
 	set(node, "reg", region, sizeof(region));
 
 	CHECK(!layout_init(&layout, BASE, SIZE));
