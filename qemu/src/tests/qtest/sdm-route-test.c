@@ -6,12 +6,10 @@
 
 #include "qemu/osdep.h"
 #include "elf.h"
+#include "hw/sdm/inbox.h"
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
 #include "sdm/raw.h"
-
-/* What one slave lets another one send, see comm-route.c. */
-#define CREDITS 16
 
 static Rig *rig;
 static Machine *master, *slave1, *slave2;
@@ -36,8 +34,8 @@ static void end(void)
 /* Both have the other one's credits: whatever was before has been told. */
 static void wait_pair(Machine *a, uint32_t a_id, Machine *b, uint32_t b_id)
 {
-    WAIT_FOR(peer_credits(a, b_id) == CREDITS);
-    WAIT_FOR(peer_credits(b, a_id) == CREDITS);
+    WAIT_FOR(peer_credits(a, b_id) == SDM_ROUTED_CREDITS);
+    WAIT_FOR(peer_credits(b, a_id) == SDM_ROUTED_CREDITS);
 }
 
 static void test_arrival(void)
@@ -149,7 +147,7 @@ static void test_back_pressure(void)
     start();
     wait_pair(slave1, 1, slave2, 2);
     set_reg(slave1, SDM_REG_IRQ_ENABLE, SDM_IRQ_TX_FREE);
-    for (i = 0; i < CREDITS; i++) {
+    for (i = 0; i < SDM_ROUTED_CREDITS; i++) {
         g_assert_cmpint(send_signal(slave1, 2, 5, i, ~i), ==, SDM_TX_OK);
     }
     g_assert_cmpint(send_signal(slave1, 2, 5, 0, 0), ==, SDM_TX_BUSY);
@@ -163,12 +161,12 @@ static void test_back_pressure(void)
     /* Those of the master do not wait behind them. */
     expect_signal(slave2, 1, 5, 0, ~0u);
     expect_signal(slave2, 0, 6, 8, 0);
-    for (i = 1; i < CREDITS; i++) {
+    for (i = 1; i < SDM_ROUTED_CREDITS; i++) {
         expect_signal(slave2, 1, 5, i, ~i);
     }
     WAIT_FOR(irq_level(slave1, "sdm"));
     g_assert_cmphex(get_reg(slave1, SDM_REG_TX_FREE(0)), ==, SDM_ID_BIT(2));
-    WAIT_FOR(peer_credits(slave1, 2) == CREDITS);
+    WAIT_FOR(peer_credits(slave1, 2) == SDM_ROUTED_CREDITS);
     end();
 }
 
@@ -200,12 +198,12 @@ static void test_receiver_is_reset(void)
 
     start();
     wait_pair(slave1, 1, slave2, 2);
-    for (i = 0; i < CREDITS; i++) {
+    for (i = 0; i < SDM_ROUTED_CREDITS; i++) {
         g_assert_cmpint(send_signal(slave1, 2, 5, i, ~i), ==, SDM_TX_OK);
     }
-    WAIT_FOR(received(slave2, 1) == CREDITS);
+    WAIT_FOR(received(slave2, 1) == SDM_ROUTED_CREDITS);
     g_assert_cmpint(send_signal(master, 2, 1, 0, 0), ==, SDM_TX_OK);
-    WAIT_FOR(peer_credits(slave1, 2) == CREDITS);
+    WAIT_FOR(peer_credits(slave1, 2) == SDM_ROUTED_CREDITS);
     g_assert_cmphex(get_reg(slave2, SDM_REG_RX_HEAD), ==, 0);
     g_assert_cmpint(send_signal(slave1, 2, 5, 1, 2), ==, SDM_TX_OK);
     expect_signal(slave2, 1, 5, 1, 2);
@@ -219,19 +217,19 @@ static void test_sender_is_gone(void)
 
     start();
     wait_pair(slave1, 1, slave2, 2);
-    for (i = 0; i < CREDITS; i++) {
+    for (i = 0; i < SDM_ROUTED_CREDITS; i++) {
         g_assert_cmpint(send_signal(slave1, 2, 5, i, 0), ==, SDM_TX_OK);
     }
     quit_machine(slave1);
     wait_peer_state(slave2, 1, SDM_PEER_ABSENT);
     slave1 = start_slave(rig, NULL);
-    WAIT_FOR(peer_credits(slave2, 1) == CREDITS);
+    WAIT_FOR(peer_credits(slave2, 1) == SDM_ROUTED_CREDITS);
     g_assert_cmpint(peer_credits(slave1, 2), ==, 0);
     g_assert_cmpint(send_signal(slave1, 2, 6, 0, 0), ==, SDM_TX_BUSY);
-    for (i = 0; i < CREDITS; i++) {
+    for (i = 0; i < SDM_ROUTED_CREDITS; i++) {
         expect_signal(slave2, 1, 5, i, 0);
     }
-    WAIT_FOR(peer_credits(slave1, 2) == CREDITS);
+    WAIT_FOR(peer_credits(slave1, 2) == SDM_ROUTED_CREDITS);
     end();
 }
 
@@ -378,7 +376,7 @@ static void test_frames(void)
     g_assert_null(sdm_proto_parse_peer_credit(payload, &credit));
     g_assert_cmpint(credit.id, ==, 2);
     g_assert_cmpint(credit.epoch, ==, peer.epoch);
-    g_assert_cmpint(credit.credits, ==, CREDITS);
+    g_assert_cmpint(credit.credits, ==, SDM_ROUTED_CREDITS);
     g_assert_cmpint(credit.taken, ==, 0);
     raw_send_peer_signal(fd, peer.epoch, &signal);
     expect_signal(slave2, 1, 3, 7, 8);
@@ -433,7 +431,7 @@ static void test_stale(void)
     raw_expect(fd, SDM_PROTO_PEER_CREDIT, NULL, NULL);
 
     /* Far more than there are credits for: none of them counts. */
-    for (i = 0; i < 4 * CREDITS; i++) {
+    for (i = 0; i < 4 * SDM_ROUTED_CREDITS; i++) {
         raw_send_peer_signal(fd, first.epoch, &signal);
         credit.epoch = first.epoch;
         raw_send_peer_credit(fd, &credit);
@@ -473,7 +471,7 @@ static void test_violations(void)
     } bad_credits[] = {
         { 1, 1, 0, "credits for somebody else" },
         { 2, 0, 0, "impossible number of credits" },
-        { 2, CREDITS + 1, 0, "impossible number of credits" },
+        { 2, SDM_ROUTED_CREDITS + 1, 0, "impossible number of credits" },
         { 2, 0xffffffff, 0, "impossible number of credits" },
         { 2, 1, 5, "report of a signal that there is not" },
     };
@@ -513,7 +511,7 @@ static void test_violations(void)
     /* One more than there are credits for: the others have been delivered. */
     fd = join(~0, &peer);
     raw_expect(fd, SDM_PROTO_PEER_CREDIT, NULL, NULL);
-    for (n = 0; n <= CREDITS; n++) {
+    for (n = 0; n <= SDM_ROUTED_CREDITS; n++) {
         const struct sdm_proto_signal signal = {
             .source = 1, .dest = 2, .signal = 2, .data = { n },
         };
@@ -521,7 +519,7 @@ static void test_violations(void)
         raw_send_peer_signal(fd, peer.epoch, &signal);
     }
     expect_violation(fd, "more signals than credits");
-    for (n = 0; n < CREDITS; n++) {
+    for (n = 0; n < SDM_ROUTED_CREDITS; n++) {
         expect_signal(slave2, 1, 2, n, 0);
     }
     g_assert_cmpint(send_signal(master, 2, 5, 0, 0), ==, SDM_TX_OK);
