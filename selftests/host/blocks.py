@@ -31,8 +31,8 @@ FIRST = re.compile(r"(?:[A-Z_]+=\S+ )*(?:\./\w|(?:scripts|selftests|build)/\w|(?
 class Command:
     """A command line: who has to run it, and what it shows."""
 
-    def __init__(self, number, place, text):
-        self.number = number    # of its line in the document
+    def __init__(self, where, place, text):
+        self.where = where      # it is written
         self.place = place      # the prompt, or ""
         self.text = text
         self.output = []
@@ -58,6 +58,10 @@ class Block:
         """For messages."""
         return f"{self.document}:{self.number}"
 
+    def where(self, number):
+        """A line for people who know the documents."""
+        return re.sub(r"^Documentation/|\.rst$|/index", "", self.document) + f" line {number}"
+
     @property
     def text(self):
         """As it is written, without the indentation."""
@@ -74,11 +78,11 @@ class Block:
             if found and found[-1].text.endswith("\\") and not found[-1].output:
                 found[-1].text += "\n" + line
             elif prompt:
-                found.append(Command(number, prompt[1], prompt[2]))
+                found.append(Command(self.where(number), prompt[1], prompt[2]))
             elif prompts and found and line.strip():
                 found[-1].output.append(line)
             elif not prompts and line.strip():
-                found.append(Command(number, "", line))
+                found.append(Command(self.where(number), "", line))
         return found
 
     def has_commands(self):

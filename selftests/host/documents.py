@@ -84,16 +84,17 @@ def pattern_of(lines):
 
 
 class Reader:
-    """Does what one document says."""
+    """Does what documents say, one after the other."""
 
-    def __init__(self, scenario, hosts, document):
+    def __init__(self, scenario, hosts, name, documents):
         self.scenario = scenario
-        self.document = document
-        self.name = re.sub(r"^Documentation/|\.rst$|/index", "", document)
-        with open(os.path.join(TOP, document)) as text:
-            self.blocks = blocks(document, text.read())[0]
+        self.name = name
+        self.blocks = []
+        for document in documents:
+            with open(os.path.join(TOP, document)) as text:
+                self.blocks += blocks(document, text.read())[0]
         self.hosts = hosts
-        self.directory = os.path.join(scenario.directory, self.name.replace("/", "-"))
+        self.directory = os.path.join(scenario.directory, name)
         for host in "host1", "host2":
             self.make_tree(os.path.join(self.directory, host))
         self.machines = {}
@@ -147,7 +148,7 @@ class Reader:
 
     def check(self, command, good, details=""):
         """One result."""
-        return self.scenario.check(f"{self.name} line {command.number}: {command.line[:70]}", good, details)
+        return self.scenario.check(f"{command.where}: {command.line[:70]}", good, details)
 
     # Machines
 
@@ -155,7 +156,7 @@ class Reader:
         """Starts a machine by its command line."""
         name = role if role == "master" else f"slave{len(self.machines.keys() - {'master'}) + 1}"
         directory = self.host_directory(command.place)
-        machine = TypedMachine(self.scenario, f"{self.name.replace('/', '-')}-{command.number}-{name}",
+        machine = TypedMachine(self.scenario, f"{re.sub('/| line ', '-', command.where)}-{name}",
                                line or command.line.removesuffix("&"))
         machine.prefix = self.hosts.prefix(directory)
         machine.environment = self.environment(directory)
@@ -166,14 +167,14 @@ class Reader:
         self.last_started.append(machine)
         if role == "master" and not line:
             # A slave finds it when it listens.
-            self.scenario.step(f"{self.name} line {command.number}: the master is there", self.monitor, machine,
+            self.scenario.step(f"{command.where}: the master is there", self.monitor, machine,
                                "info status", "VM status")
 
     def machine(self, role):
         """The master, or the first slave."""
         name = "slave1" if role == "slave" else role
         if name not in self.machines:
-            raise Failure(f"{self.document}: nothing has started the {name} that is needed next")
+            raise Failure(f"{self.name}: nothing has started the {name} that is needed next")
         return self.machines[name]
 
     def end(self):
@@ -204,7 +205,7 @@ class Reader:
             if found >= slaves or ended or time.monotonic() > deadline:
                 break
             time.sleep(0.2)
-        self.scenario.check(f"{self.name} line {block.number}: {slaves} connected", found == slaves and not ended,
+        self.scenario.check(f"{block.where(block.number)}: {slaves} connected", found == slaves and not ended,
                             answer + "\n".join(ended))
 
     def systemctl(self, command):
@@ -292,7 +293,7 @@ class Reader:
             return
         if block.how == "shown":
             slave = self.machine("slave")
-            self.scenario.step(f"{self.name} line {block.number}: the slave shows it", slave.wait_console,
+            self.scenario.step(f"{block.where(block.number)}: the slave shows it", slave.wait_console,
                                pattern_of(block.text.splitlines()), PATIENCE, slave.seen)
             return
         commands = block.commands()
@@ -362,9 +363,9 @@ class Documents(Scenario):
     only_by_name = True
     extra_kernels = ("arm64",)
 
-    # Those that say so of blocks that are run
-    DOCUMENTS = ("Documentation/user-guide.rst", "Documentation/farms.rst", "Documentation/porting.rst",
-                 "Documentation/man/rproc-pack.1.rst")
+    # Those that say so of blocks that are run, besides the pages of the guide
+    DOCUMENTS = {"farms": ["Documentation/farms.rst"], "porting": ["Documentation/porting.rst"],
+                 "rproc-pack": ["Documentation/man/rproc-pack.1.rst"]}
 
     def run(self):
         if not all(map(shutil.which, ("ip", "unshare", "nsenter", "fdtoverlay"))):
@@ -376,8 +377,8 @@ class Documents(Scenario):
             self.report.result(self.name, Result("all", "skip", str(reason)))
             return
         try:
-            for document in self.DOCUMENTS:
-                reader = Reader(self, hosts, document)
+            for name, documents in {"guide": self.guide(), **self.DOCUMENTS}.items():
+                reader = Reader(self, hosts, name, documents)
                 reader.read()
                 if not self.keep:
                     shutil.rmtree(reader.directory)
@@ -385,6 +386,14 @@ class Documents(Scenario):
             for machine in self.machines:
                 machine.stop()
             hosts.close()
+
+    @staticmethod
+    def guide():
+        """The pages of the user guide, in the order in which they are read: machines of one may be used by the next."""
+        directory = "Documentation/guide"
+        with open(os.path.join(TOP, directory, "index.rst")) as index:
+            pages = re.search(r"^\.\. toctree::\n.*?\n\n(.*)", index.read(), re.M | re.S)[1].split()
+        return [f"{directory}/{page}.rst" for page in pages]
 
     def kits_here(self):
         """The images that there are."""

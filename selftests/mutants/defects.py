@@ -286,7 +286,7 @@ DEFECTS = [
            "644:$(top)/scripts/rproc-pack:", "package"),
     Defect("a module that DKMS does not know", "drivers/dkms.conf", " MAILBOX:sdm_mailbox", "", "package"),
     # Documentation
-    Defect("a command that does less than the guide says", "Documentation/user-guide.rst",
+    Defect("a command that does less than the guide says", "Documentation/guide/connections.rst",
            "scripts/run-slave --connect ./socket --share on", "scripts/run-slave --connect ./socket --share off",
            "guests documents"),
     Defect("another output than the guide's", "userspace/command-reset.c", 'printf("%s in reset\\n", ',
