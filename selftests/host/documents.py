@@ -100,6 +100,8 @@ class Reader:
         self.machines = {}
         self.last_started = []
         self.typed = 0
+        # A program that was started in this block may run in the background.
+        self.background = False
 
     def make_tree(self, directory):
         """What a user has after "make qemu images"."""
@@ -242,13 +244,18 @@ class Reader:
         if role == "master" and not line.startswith("insmod"):
             self.type(machine, "insmod sdm_test_mod.ko")
 
-    def type(self, machine, line):
-        """Types a command; returns its status, and where on the console it begins."""
+    def type(self, machine, line, output=()):
+        """Types a command that shows something; returns its status, and where on the console it begins."""
         self.typed += 1
         since = machine.type(line)
         if line.endswith("&"):
             # It shall be there before the next one.
             time.sleep(1)
+        self.background |= line.endswith("&")
+        # What a program in the background shows may come before the other's lines, or after them; later it would be in
+        # the middle of what is typed next.
+        for lines in [[line] for line in output] if self.background else [output] if output else []:
+            machine.wait_console(pattern_of(lines), PATIENCE / 4, since)
         machine.type(f'status=$?; echo "@{self.typed}:$status@"')
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -273,12 +280,11 @@ class Reader:
             slave.ready = False
             slave.is_linux = "zImage" in command.line
             slave.seen = slave.console().rfind("\n") + 1
+        before = len(machine.console())
         try:
-            status, since = self.type(machine, command.line)
-            if command.output and not status:
-                machine.wait_console(pattern_of(command.output), PATIENCE / 4, since)
+            status, since = self.type(machine, command.line, command.output)
         except Failure as failure:
-            self.check(command, False, f"{failure}\n{machine.console()[-1000:]}")
+            self.check(command, False, f"{failure}\n{machine.console()[before:]}")
             return
         self.check(command, not status, f"status {status}: {machine.console()[since:]}")
 
@@ -296,6 +302,7 @@ class Reader:
             self.scenario.step(f"{block.where(block.number)}: the slave shows it", slave.wait_console,
                                pattern_of(block.text.splitlines()), PATIENCE, slave.seen)
             return
+        self.background = False
         commands = block.commands()
         starts = [command for command in commands if re.match("scripts/run-(master|slave)", command.line)]
         if re.search("^scripts/run-master|^systemctl enable.*master", "\n".join(c.line for c in commands), re.M):
@@ -360,7 +367,6 @@ class Documents(Scenario):
     """The commands of the documents, as they are written there."""
 
     name = "documents"
-    only_by_name = True
     extra_kernels = ("arm64",)
 
     # Those that say so of blocks that are run, besides the pages of the guide
